@@ -1,1 +1,23 @@
-//! Skeleton.
+//! The rules of Greenroom, without any way to carry them out.
+//!
+//! Everything here is pure and deterministic: no clock, no randomness, no
+//! threads, no I/O. Time and chance come in as arguments, and what is to be
+//! done comes out as values, so that the simulator can drive the same rules
+//! as the host. Nothing here is serialized as it stands: wire forms live at
+//! the borders.
+//!
+//! Start with [`spec`] (what an actor asks for) and [`error`] (what can go
+//! wrong); [`limits`] has every bound and its reason.
+
+pub mod error;
+pub mod id;
+pub mod limits;
+pub mod names;
+pub mod placement;
+pub mod resources;
+pub mod restart;
+pub mod spec;
+pub mod waits;
+
+pub use error::{Cause, Error};
+pub use id::{ActorId, JobId, NodeId, ObjectId};

@@ -1,0 +1,1 @@
+//! Amounts of named resources, exact: sums of fractions never drift.
