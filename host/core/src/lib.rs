@@ -21,4 +21,4 @@ pub mod spec;
 pub mod waits;
 
 pub use error::{Cause, Error};
-pub use id::{ActorId, JobId, NodeId, ObjectId};
+pub use id::{ActorId, JobId, NodeId, ObjectId, PackageId};
