@@ -7,6 +7,9 @@
 //! nothing else: it does not know what a wait is for, and it does not end
 //! waits. Start with [`Waits::begin`].
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::slice;

@@ -1,5 +1,8 @@
 //! One node's reservations: who holds what, and who waits for how much.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
