@@ -13,6 +13,7 @@ pub mod error;
 pub mod id;
 pub mod limits;
 pub mod names;
+pub mod package;
 pub mod placement;
 pub mod rate;
 pub mod resources;

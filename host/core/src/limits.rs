@@ -107,6 +107,25 @@ pub const JOB_END_TIME: Duration = Duration::from_secs(10);
 /// Dead actors that are remembered, so that a stale handle can say why.
 pub const DEAD_ACTORS: usize = 10_000;
 
+/// The wait before the second restart of an actor that keeps crashing; it
+/// doubles with each. Ray's least delay for calls to an actor that is away:
+/// long enough that a crash loop costs no whole CPU.
+pub const RESTART_DELAY_MIN: Duration = Duration::from_millis(100);
+
+/// The longest wait before a restart (Ray's cap): a person who has mended the
+/// cause does not wait long to see it.
+pub const RESTART_DELAY_MAX: Duration = Duration::from_secs(5);
+
+/// An actor that has lived this long is healthy: its next crash is answered
+/// as a first one is. Far above the longest delay, so that no crash loop
+/// passes for health.
+pub const RESTART_HEALTHY: Duration = Duration::from_secs(60);
+
+/// Reasons in one explanation of a placement, and waiters shown of one call
+/// cycle: a line for people, even in a cluster of thousands.
+pub const EXPLAINED_ITEMS: usize = 8;
+
 const _: () = assert!(VALUE_BYTES <= u32::MAX as usize);
 const _: () = assert!(SPILL_PERCENT < 100);
 const _: () = assert!(ASYNC_CONCURRENCY <= ASYNC_CONCURRENCY_MAX);
+const _: () = assert!(RESTART_DELAY_MAX.as_secs() < RESTART_HEALTHY.as_secs());
