@@ -15,9 +15,11 @@ pub mod limits;
 pub mod names;
 pub mod package;
 pub mod placement;
+pub mod rate;
 pub mod resources;
 pub mod restart;
 pub mod spec;
+pub mod spill;
 pub mod waits;
 
 pub use error::{Cause, Error};

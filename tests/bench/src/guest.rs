@@ -16,7 +16,6 @@ pub(crate) struct Bench {
     pub(crate) job: Job,
     pub(crate) package: Arc<Package>,
     pub(crate) asynchronous: Arc<Package>,
-    pub(crate) node: Node,
 }
 
 struct Quiet;
@@ -37,7 +36,7 @@ impl Bench {
         let node = Node::start(config()?)?;
         let package = load(&node, guests, "bench_guest.wasm").await?;
         let asynchronous = load(&node, guests, "bench_guest_async.wasm").await?;
-        Ok(Bench { job: node.begin_job(), package, asynchronous, node })
+        Ok(Bench { job: node.begin_job(), package, asynchronous })
     }
 
     pub(crate) fn spawn(&self, class: &str) -> anyhow::Result<Handle> {
