@@ -7,6 +7,8 @@
 mod ci;
 mod demo;
 mod guests;
+#[cfg(test)]
+mod layers;
 mod project;
 mod setup;
 mod test;
