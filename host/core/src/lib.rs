@@ -1,1 +1,28 @@
-//! Skeleton.
+//! The rules of Greenroom, without any way to carry them out.
+//!
+//! Everything here is pure and deterministic: no clock, no randomness, no
+//! threads, no I/O. Time and chance come in as arguments, and what is to be
+//! done comes out as values, so that the simulator can drive the same rules
+//! as the host. Nothing here is serialized as it stands: wire forms live at
+//! the borders.
+//!
+//! Start with [`spec`] (what an actor asks for) and [`error`] (what can go
+//! wrong); [`limits`] has every bound and its reason.
+
+pub mod error;
+pub mod id;
+mod level;
+pub mod limits;
+pub mod names;
+pub mod package;
+pub mod placement;
+pub mod rate;
+pub mod resources;
+pub mod restart;
+pub mod spec;
+pub mod spill;
+pub mod waits;
+
+pub use error::{Cause, Error};
+pub use level::Level;
+pub use id::{ActorId, JobId, NodeId, ObjectId, PackageId};

@@ -1,0 +1,111 @@
+//! Ids. Each names the node it was born on, so that whoever holds one knows
+//! where to ask first, without a directory.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A host process, once: a node that starts again has a new id.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct NodeId(pub u32);
+
+/// An actor, across its restarts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ActorId {
+    /// The node that created it.
+    pub node: NodeId,
+    /// Counts up on that node; never used again.
+    pub seq: u64,
+}
+
+/// An object, named by its owner.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ObjectId {
+    /// The node that owns it: that of the actor that made the ref.
+    pub node: NodeId,
+    /// Counts up on that node; never used again.
+    pub seq: u64,
+}
+
+/// One run of a driver, or of a client.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct JobId {
+    /// The node it was submitted to.
+    pub node: NodeId,
+    /// Counts up on that node; never used again.
+    pub seq: u64,
+}
+
+/// A package, by the SHA-256 of its file.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PackageId(pub [u8; 32]);
+
+/// An actor as people see it: its class and id, such as `Counter(a7@n1)`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Label {
+    /// The class's name, or `driver`.
+    pub class: Arc<str>,
+    /// The actor.
+    pub id: ActorId,
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "n{}", self.0)
+    }
+}
+
+impl fmt::Display for ActorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a{}@{}", self.seq, self.node)
+    }
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "o{}@{}", self.seq, self.node)
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "j{}@{}", self.seq, self.node)
+    }
+}
+
+impl fmt::Display for PackageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for PackageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PackageId({self})")
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({})", self.class, self.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_name_their_node() {
+        let id = ActorId { node: NodeId(1), seq: 7 };
+        assert_eq!(id.to_string(), "a7@n1");
+        assert_eq!(Label { class: "Counter".into(), id }.to_string(), "Counter(a7@n1)");
+    }
+
+    #[test]
+    fn a_package_prints_as_hexadecimal() {
+        let mut hash = [0; 32];
+        hash[0] = 0xab;
+        assert!(PackageId(hash).to_string().starts_with("ab0000"));
+        assert_eq!(PackageId(hash).to_string().len(), 64);
+    }
+}

@@ -1,0 +1,141 @@
+//! Every bound of the host, each with its reason. What an operator or an
+//! actor's options may change is a default here; the rest is fixed.
+
+use std::time::Duration;
+
+/// Calls waiting in an actor's mailbox, unless its options say otherwise.
+/// Ten thousand waiting calls of a method that takes a millisecond are ten
+/// seconds of work: a caller that is further ahead should be told.
+pub const MAILBOX_CALLS: u32 = 10_000;
+
+/// Argument bytes waiting in an actor's mailbox, so that few large calls are
+/// bounded like many small ones. Refs to objects count by their size in the
+/// store, not here.
+pub const MAILBOX_BYTES: u64 = 64 << 20;
+
+/// An actor's linear memories together, unless its options say otherwise.
+pub const ACTOR_MEMORY_BYTES: u64 = 256 << 20;
+
+/// The least memory an actor may ask for: a Rust guest starts with 17 pages.
+pub const ACTOR_MEMORY_BYTES_MIN: u64 = 2 << 20;
+
+/// Elements of an actor's tables together. A Rust guest has one table entry
+/// for each function whose address is taken: some hundreds.
+pub const ACTOR_TABLE_ELEMENTS: usize = 20_000;
+
+/// Object refs and handles that an actor holds at once. Each costs the host
+/// about 200 bytes, so a guest can make it spend at most about 200 MB.
+pub const ACTOR_RESOURCES: usize = 1_000_000;
+
+/// Calls in progress in an async actor, unless its options say otherwise
+/// (Ray's default).
+pub const ASYNC_CONCURRENCY: u32 = 1_000;
+
+/// The most an async actor may ask for.
+pub const ASYNC_CONCURRENCY_MAX: u32 = 100_000;
+
+/// One value, encoded. MessagePack counts lengths in 32 bits.
+pub const VALUE_BYTES: usize = 1 << 30;
+
+/// Arguments of one call.
+pub const CALL_ARGS: usize = 256;
+
+/// Refs and handles inside one value.
+pub const VALUE_ATTACHMENTS: usize = 100_000;
+
+/// What a guest may make the host allocate while lifting one call's
+/// arguments (wasmtime's hostcall fuel): a value of the largest size and its
+/// attachments.
+pub const HOSTCALL_BYTES: usize = VALUE_BYTES + (16 << 20);
+
+/// Refs in one `get` or `wait`.
+pub const WAIT_REFS: usize = 1_000_000;
+
+/// A result up to this size travels in the reply (Ray's inline cut-off).
+pub const INLINE_RESULT_BYTES: usize = 100 << 10;
+
+/// Class, method, actor and namespace names.
+pub const NAME_BYTES: usize = 256;
+
+/// Classes in one package, and methods in one class.
+pub const DESCRIBED_ITEMS: usize = 4_096;
+
+/// One text that a guest hands over to be shown: an error message, a panic,
+/// a doc comment. The rest is cut off.
+pub const MESSAGE_BYTES: usize = 64 << 10;
+
+/// Live actors of one job: a runaway spawn loop ends here, not at the
+/// machine's end.
+pub const JOB_ACTORS: usize = 1_000_000;
+
+/// A running call that was cancelled has this long to notice, before its
+/// actor is interrupted.
+pub const CANCEL_GRACE: Duration = Duration::from_millis(500);
+
+/// How often running guests are made to yield: a guest in an endless loop
+/// holds a worker thread no longer than this before others have their turn.
+pub const EPOCH_TICK: Duration = Duration::from_millis(1);
+
+/// One log line; longer lines are cut.
+pub const LOG_LINE_BYTES: usize = 8 << 10;
+
+/// Log lines an actor may write in a burst, and bytes of its log that are
+/// kept for `host logs`.
+pub const LOG_BURST_LINES: u32 = 5_000;
+
+/// Log lines an actor may write per second after its burst; lines beyond are
+/// counted, and the count is logged.
+pub const LOG_LINES_PER_SECOND: u32 = 1_000;
+
+/// A package file.
+pub const PACKAGE_BYTES: u64 = 512 << 20;
+
+/// An actor's construction, first and at every restart.
+pub const CONSTRUCT_TIME: Duration = Duration::from_secs(60);
+
+/// A package's answer to `describe`.
+pub const DESCRIBE_TIME: Duration = Duration::from_secs(5);
+
+/// Calls that an actor runs in one go before others have their turn.
+pub const CALLS_PER_TURN: u32 = 64;
+
+/// Calls run in place within calls run in place: each nests a poll, and past
+/// this the callee runs in its own task.
+pub const INLINE_DEPTH: u32 = 32;
+
+/// The part of the object store's cap past which the coldest objects go to
+/// disk (Ray's threshold).
+pub const SPILL_PERCENT: u64 = 80;
+
+/// Objects smaller than this never go to disk: the file would cost more than
+/// the memory.
+pub const SPILL_OBJECT_BYTES: usize = INLINE_RESULT_BYTES;
+
+/// A job that ends gives its actors this long to be dropped.
+pub const JOB_END_TIME: Duration = Duration::from_secs(10);
+
+/// Dead actors that are remembered, so that a stale handle can say why.
+pub const DEAD_ACTORS: usize = 10_000;
+
+/// The wait before the second restart of an actor that keeps crashing; it
+/// doubles with each. Ray's least delay for calls to an actor that is away:
+/// long enough that a crash loop costs no whole CPU.
+pub const RESTART_DELAY_MIN: Duration = Duration::from_millis(100);
+
+/// The longest wait before a restart (Ray's cap): a person who has mended the
+/// cause does not wait long to see it.
+pub const RESTART_DELAY_MAX: Duration = Duration::from_secs(5);
+
+/// An actor that has lived this long is healthy: its next crash is answered
+/// as a first one is. Far above the longest delay, so that no crash loop
+/// passes for health.
+pub const RESTART_HEALTHY: Duration = Duration::from_secs(60);
+
+/// Reasons in one explanation of a placement, and waiters shown of one call
+/// cycle: a line for people, even in a cluster of thousands.
+pub const EXPLAINED_ITEMS: usize = 8;
+
+const _: () = assert!(VALUE_BYTES <= u32::MAX as usize);
+const _: () = assert!(SPILL_PERCENT < 100);
+const _: () = assert!(ASYNC_CONCURRENCY <= ASYNC_CONCURRENCY_MAX);
+const _: () = assert!(RESTART_DELAY_MAX.as_secs() < RESTART_HEALTHY.as_secs());

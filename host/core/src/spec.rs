@@ -1,0 +1,269 @@
+//! What an actor asks for: its options as given, and as they hold once class,
+//! call site and defaults are put together.
+
+use crate::error::Error;
+use crate::limits;
+use crate::resources::{Amount, Resources};
+
+/// How many calls of one actor may be in progress.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Concurrency {
+    /// One at a time.
+    Sequential,
+    /// Up to `max_concurrency`.
+    Concurrent,
+}
+
+/// A number of tries that may have no end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tries {
+    /// This many.
+    AtMost(u32),
+    /// As many as it takes.
+    Unbounded,
+}
+
+/// Options as a class or a call site gives them; absent ones are inherited.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub struct Options {
+    /// CPUs to reserve.
+    pub cpus: Option<f64>,
+    /// GPUs to reserve.
+    pub gpus: Option<f64>,
+    /// Bytes of memory to reserve, and the limit.
+    pub memory: Option<u64>,
+    /// Custom resources to reserve.
+    pub resources: Vec<(String, f64)>,
+    /// Restarts after a crash; -1: no bound.
+    pub max_restarts: Option<i32>,
+    /// Further tries of a call after a crash; -1: no bound.
+    pub max_retries: Option<i32>,
+    /// Calls in progress at once.
+    pub max_concurrency: Option<u32>,
+    /// Calls waiting.
+    pub max_pending_calls: Option<u32>,
+    /// Name, unique in the namespace.
+    pub name: Option<String>,
+    /// Where the name lives.
+    pub namespace: Option<String>,
+    /// Whether it outlives its job and its handles.
+    pub detached: Option<bool>,
+}
+
+/// An actor's options, checked and complete.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ActorSpec {
+    /// What is reserved on its node.
+    pub resources: Resources,
+    /// The limit of its memories together, in bytes.
+    pub memory_bytes_max: u64,
+    /// Restarts after a crash.
+    pub max_restarts: Tries,
+    /// Further tries of a call after a crash.
+    pub max_retries: Tries,
+    /// Calls in progress at once; 1 for sequential actors.
+    pub max_concurrency: u32,
+    /// Calls waiting.
+    pub max_pending_calls: u32,
+    /// Its name, if any.
+    pub name: Option<String>,
+    /// Where its name lives.
+    pub namespace: String,
+    /// Whether it outlives its job and its handles.
+    pub detached: bool,
+}
+
+/// The namespace of names that give none.
+pub const DEFAULT_NAMESPACE: &str = "default";
+
+impl Options {
+    /// These options where given, else `base`'s.
+    pub fn over(self, base: &Options) -> Options {
+        let mut resources = base.resources.clone();
+        for (name, amount) in self.resources {
+            match resources.iter_mut().find(|(known, _)| *known == name) {
+                Some(entry) => entry.1 = amount,
+                None => resources.push((name, amount)),
+            }
+        }
+        Options {
+            cpus: self.cpus.or(base.cpus),
+            gpus: self.gpus.or(base.gpus),
+            memory: self.memory.or(base.memory),
+            resources,
+            max_restarts: self.max_restarts.or(base.max_restarts),
+            max_retries: self.max_retries.or(base.max_retries),
+            max_concurrency: self.max_concurrency.or(base.max_concurrency),
+            max_pending_calls: self.max_pending_calls.or(base.max_pending_calls),
+            name: self.name.or_else(|| base.name.clone()),
+            namespace: self.namespace.or_else(|| base.namespace.clone()),
+            detached: self.detached.or(base.detached),
+        }
+    }
+
+    /// Checks every option and fills in the defaults. Errors are
+    /// [`Error::Invalid`] and name the option.
+    pub fn resolve(self, concurrency: Concurrency) -> Result<ActorSpec, Error> {
+        let resources = self.reserved()?;
+        let memory_bytes_max = self.memory.unwrap_or(limits::ACTOR_MEMORY_BYTES);
+        if memory_bytes_max < limits::ACTOR_MEMORY_BYTES_MIN {
+            return Err(Error::Invalid(format!(
+                "memory = {memory_bytes_max} bytes is too little; an actor needs at least {}",
+                limits::ACTOR_MEMORY_BYTES_MIN
+            )));
+        }
+        let max_pending_calls = self.max_pending_calls.unwrap_or(limits::MAILBOX_CALLS);
+        if max_pending_calls == 0 {
+            return Err(Error::Invalid("max_pending_calls must be at least 1".into()));
+        }
+        if let Some(name) = &self.name {
+            check_name("name", name)?;
+        }
+        let namespace = self.namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.into());
+        check_name("namespace", &namespace)?;
+        Ok(ActorSpec {
+            resources,
+            memory_bytes_max,
+            max_restarts: tries("max_restarts", self.max_restarts)?,
+            max_retries: tries("max_retries", self.max_retries)?,
+            max_concurrency: max_concurrency(self.max_concurrency, concurrency)?,
+            max_pending_calls,
+            name: self.name,
+            namespace,
+            detached: self.detached.unwrap_or(false),
+        })
+    }
+
+    fn reserved(&self) -> Result<Resources, Error> {
+        let mut resources = Resources::default();
+        let named = [("cpus", self.cpus), ("gpus", self.gpus)];
+        let custom = self.resources.iter().map(|(name, amount)| (name.as_str(), Some(*amount)));
+        for (name, amount) in named.into_iter().chain(custom) {
+            check_name("resource", name)?;
+            let Some(amount) = amount else { continue };
+            let amount = Amount::from_f64(amount)
+                .ok_or_else(|| Error::Invalid(format!("{name} = {amount} is not an amount")))?;
+            resources.set(name, amount);
+        }
+        if let Some(bytes) = self.memory {
+            let amount = Amount::whole(bytes).ok_or_else(|| {
+                Error::Invalid(format!("memory = {bytes} bytes is more than can be counted"))
+            })?;
+            resources.set("memory", amount);
+        }
+        Ok(resources)
+    }
+}
+
+/// Reads a number of tries: -1 has no bound, other negative numbers are
+/// refused.
+pub fn tries(option: &str, value: Option<i32>) -> Result<Tries, Error> {
+    match value.unwrap_or(0) {
+        -1 => Ok(Tries::Unbounded),
+        n => u32::try_from(n).map(Tries::AtMost).map_err(|_| {
+            Error::Invalid(format!("{option} = {n} makes no sense; -1 means without bound"))
+        }),
+    }
+}
+
+impl Tries {
+    /// Whether one more is allowed after `used`.
+    pub fn allow(self, used: u32) -> bool {
+        match self {
+            Tries::AtMost(n) => used < n,
+            Tries::Unbounded => true,
+        }
+    }
+}
+
+fn max_concurrency(asked: Option<u32>, concurrency: Concurrency) -> Result<u32, Error> {
+    match (concurrency, asked) {
+        (Concurrency::Sequential, None | Some(1)) => Ok(1),
+        (Concurrency::Sequential, Some(n)) => Err(Error::Invalid(format!(
+            "max_concurrency = {n} needs an async actor; this class runs one call at a time"
+        ))),
+        (Concurrency::Concurrent, None) => Ok(limits::ASYNC_CONCURRENCY),
+        (Concurrency::Concurrent, Some(n)) if (1..=limits::ASYNC_CONCURRENCY_MAX).contains(&n) => {
+            Ok(n)
+        }
+        (Concurrency::Concurrent, Some(n)) => Err(Error::Invalid(format!(
+            "max_concurrency = {n} is not between 1 and {}",
+            limits::ASYNC_CONCURRENCY_MAX
+        ))),
+    }
+}
+
+/// Refuses names that are empty, too long, or hold control characters, which
+/// would tear tables and logs.
+pub fn check_name(what: &str, name: &str) -> Result<(), Error> {
+    if name.is_empty() || name.len() > limits::NAME_BYTES {
+        return Err(Error::Invalid(format!(
+            "a {what} of {} bytes; it must have 1 to {}",
+            name.len(),
+            limits::NAME_BYTES
+        )));
+    }
+    if name.chars().any(char::is_control) {
+        return Err(Error::Invalid(format!("{what} {name:?} holds a control character")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_at_the_call_site_win_over_the_class() {
+        let class = Options {
+            cpus: Some(1.0),
+            max_restarts: Some(3),
+            resources: vec![("tpu".into(), 1.0)],
+            ..Options::default()
+        };
+        let site = Options {
+            cpus: Some(2.0),
+            resources: vec![("tpu".into(), 4.0), ("disk".into(), 1.0)],
+            ..Options::default()
+        };
+        let merged = site.over(&class);
+        assert_eq!(merged.cpus, Some(2.0));
+        assert_eq!(merged.max_restarts, Some(3));
+        assert_eq!(merged.resources, [("tpu".into(), 4.0), ("disk".into(), 1.0)]);
+    }
+
+    #[test]
+    fn defaults_are_small_and_safe() {
+        let spec = Options::default().resolve(Concurrency::Sequential).unwrap();
+        assert_eq!(spec.max_restarts, Tries::AtMost(0));
+        assert_eq!(spec.max_concurrency, 1);
+        assert_eq!(spec.memory_bytes_max, limits::ACTOR_MEMORY_BYTES);
+        assert!(spec.resources.is_empty());
+        assert_eq!(spec.namespace, "default");
+    }
+
+    #[test]
+    fn every_senseless_option_is_refused_by_name() {
+        let bad = [
+            (Options { cpus: Some(-1.0), ..Options::default() }, "cpus"),
+            (Options { gpus: Some(f64::NAN), ..Options::default() }, "gpus"),
+            (Options { memory: Some(1), ..Options::default() }, "memory"),
+            (Options { max_restarts: Some(-2), ..Options::default() }, "max_restarts"),
+            (Options { max_retries: Some(-7), ..Options::default() }, "max_retries"),
+            (Options { max_concurrency: Some(2), ..Options::default() }, "max_concurrency"),
+            (Options { max_pending_calls: Some(0), ..Options::default() }, "max_pending_calls"),
+            (Options { name: Some(String::new()), ..Options::default() }, "name"),
+            (Options { namespace: Some("a\nb".into()), ..Options::default() }, "namespace"),
+        ];
+        for (options, name) in bad {
+            let error = options.resolve(Concurrency::Sequential).unwrap_err();
+            assert!(matches!(&error, Error::Invalid(m) if m.contains(name)), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn async_actors_default_to_a_thousand_calls() {
+        let spec = Options::default().resolve(Concurrency::Concurrent).unwrap();
+        assert_eq!(spec.max_concurrency, 1000);
+    }
+}

@@ -1,0 +1,147 @@
+//! A counted handle to an actor, and the call one sends through it.
+
+use std::sync::Arc;
+use std::task::Context;
+
+use host_core::id::Label;
+use host_core::spec::Tries;
+use host_core::{ActorId, Error};
+
+use super::{ObjectRef, Outcome, Value};
+
+/// An actor, as whoever calls it sees it: here, in a worker, or on another
+/// node.
+pub trait Target: Send + Sync {
+    /// The actor's id.
+    fn id(&self) -> ActorId;
+
+    /// The actor's class.
+    fn class(&self) -> &str;
+
+    /// Whether it runs one call at a time.
+    fn is_sequential(&self) -> bool;
+
+    /// The place of a method in the class.
+    fn method_index(&self, name: &str) -> Result<u32, Error>;
+
+    /// Puts a call into the mailbox. With `quietly`, the actor is not woken
+    /// for it: the caller promises to [`Target::wake`] it, or to
+    /// [`Target::run_inline`] the call, before it waits for anything.
+    fn send(&self, call: Call, quietly: bool) -> Result<(), Error>;
+
+    /// Makes the actor look into its mailbox.
+    fn wake(&self);
+
+    /// Runs the call that makes `object` right here, if the actor is idle and
+    /// the call is the next one; else like [`Target::wake`]. If the call has
+    /// to wait, it goes on in the actor's own task.
+    fn run_inline(self: Arc<Self>, object: &ObjectRef, cx: &mut Context<'_>);
+
+    /// Settles the call that makes `object` with `why`; it will not run, or
+    /// stops soon.
+    fn cancel(&self, object: &ObjectRef, why: Error);
+
+    /// Ends the actor now; with `restart`, only this incarnation.
+    fn kill(&self, restart: bool);
+
+    /// Counts one more handle.
+    fn retain(&self);
+
+    /// Counts one handle less; the last ends an actor that is not detached.
+    fn release(self: Arc<Self>);
+}
+
+/// A counted handle: the actor lives while there is one, unless it is
+/// detached.
+pub struct Handle(Arc<dyn Target>);
+
+/// A call on its way to a mailbox. Cloning shares the bytes.
+#[derive(Clone)]
+pub struct Call {
+    /// The method's place in the class.
+    pub method: u32,
+    /// The arguments.
+    pub args: Vec<Arg>,
+    /// What the result becomes; none if nobody wants it.
+    pub result: Option<ObjectRef>,
+    /// Who sent it, for errors and logs.
+    pub caller: Option<Label>,
+    /// How often it may be tried again after a crash; none: as the actor's
+    /// options say.
+    pub retries: Option<Tries>,
+}
+
+/// An argument.
+#[derive(Clone)]
+pub enum Arg {
+    /// A value.
+    Value(Value),
+    /// An object whose value the method gets.
+    Object(ObjectRef),
+}
+
+impl Handle {
+    /// A new handle to an actor; counts.
+    pub fn new(target: Arc<dyn Target>) -> Handle {
+        target.retain();
+        Handle(target)
+    }
+
+    /// The actor, not counted.
+    pub fn target(&self) -> &Arc<dyn Target> {
+        &self.0
+    }
+}
+
+impl Clone for Handle {
+    fn clone(&self) -> Handle {
+        Handle::new(self.0.clone())
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.clone().release();
+    }
+}
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Handle({}({}))", self.0.class(), self.0.id())
+    }
+}
+
+impl Arg {
+    /// The object that has to be settled before the call can run.
+    pub fn awaited(&self) -> Option<&ObjectRef> {
+        match self {
+            Arg::Object(object) if !object.is_settled() => Some(object),
+            _ => None,
+        }
+    }
+
+    /// The argument's value, once it is there.
+    pub async fn value(self) -> Outcome {
+        match self {
+            Arg::Value(value) => Ok(value),
+            Arg::Object(object) => object.outcome().await,
+        }
+    }
+}
+
+impl Call {
+    /// The bytes of its arguments, as the mailbox counts them.
+    pub fn weight(&self) -> u64 {
+        self.args.iter().map(|arg| match arg {
+            Arg::Value(value) => value.weight() as u64,
+            Arg::Object(_) => 0,
+        }).sum()
+    }
+
+    /// Settles the call without running it.
+    pub fn refuse(self, error: Arc<Error>) {
+        if let Some(result) = self.result {
+            result.settle(Err(error), None);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! One instance of a package: one actor, or one run of a driver.
+
+use std::sync::Arc;
+
+use host_core::Error;
+use host_wasi::{Data, Output, Profile};
+use wasmtime::component::TypedFunc;
+use wasmtime::{Store, UpdateDeadline};
+
+use super::contract::{WitError, WitValue};
+use super::crash::crash;
+use super::imports::values;
+use super::package::{Code, World};
+use super::state::{CallSlot, Caller, Guest, Services};
+use super::table::Table;
+use crate::refs::Value;
+
+pub(super) type Invoke = TypedFunc<(u32, Vec<WitValue>), (Result<WitValue, WitError>,)>;
+pub(super) type InvokeAsync =
+    TypedFunc<(u64, u32, Vec<WitValue>), (Result<WitValue, WitError>,)>;
+type Construct = TypedFunc<(String, Vec<WitValue>), (Result<(), WitError>,)>;
+type Run = TypedFunc<(Vec<String>,), (Result<(), WitError>,)>;
+
+/// Ticks of the epoch that a guest runs before it is made to yield. Two,
+/// since the first may come at once.
+const EPOCH_TICKS: u64 = 2;
+
+/// A live instance. After a [`Stop::Crashed`] it is of no more use.
+pub struct Instance {
+    pub(super) store: Store<Data>,
+    pub(super) invoke: Entry,
+    construct: Construct,
+    run: Run,
+    slot: Arc<CallSlot>,
+    /// Class and id, for errors.
+    pub(super) what: String,
+}
+
+pub(super) enum Entry {
+    Sequential(Invoke),
+    Concurrent(InvokeAsync),
+}
+
+/// Why a guest did not do what it was asked.
+#[derive(Debug)]
+pub enum Stop {
+    /// It answered with an error; it lives on.
+    Answered(Error),
+    /// It trapped, or broke the contract; its state is lost.
+    Crashed(Error),
+}
+
+/// What an instance is made with.
+pub struct Birth {
+    /// What it is made from.
+    pub code: Arc<Code>,
+    /// Whom it asks.
+    pub services: Arc<dyn Services>,
+    /// Who it is.
+    pub caller: Arc<Caller>,
+    /// The limit of its memories together, in bytes.
+    pub memory_bytes_max: u64,
+    /// Its grants.
+    pub profile: Arc<Profile>,
+    /// Where its output goes.
+    pub output: Arc<dyn Output>,
+}
+
+impl Instance {
+    /// Instantiates the package. Nothing has run after this but the start-up
+    /// code of the guest's language.
+    pub async fn new(birth: Birth) -> Result<Instance, Error> {
+        let what = birth.caller.identity.label.to_string();
+        let slot = Arc::new(CallSlot::default());
+        let guest = Guest::new(birth.services, birth.caller, birth.memory_bytes_max, slot.clone());
+        let mut store = new_store(&birth.code, guest, birth.profile, birth.output);
+        let (invoke, construct, run) = match instantiate(&mut store, &birth.code).await {
+            Ok(entries) => entries,
+            Err(error) => return Err(crash(&mut store, &what, "start", &error)),
+        };
+        Ok(Instance { store, invoke, construct, run, slot, what })
+    }
+
+    /// Where the running call of a sequential actor is told to stop.
+    pub fn slot(&self) -> &Arc<CallSlot> {
+        &self.slot
+    }
+
+    /// Makes the instance an actor of a class.
+    pub async fn construct(&mut self, class: &str, args: Vec<Value>) -> Result<(), Stop> {
+        let args = self.begin(args)?;
+        let called = self.construct.call_async(&mut self.store, (class.into(), args)).await;
+        self.end(&format!("{class}.new"), called)
+    }
+
+    /// Runs the driver.
+    pub async fn run(&mut self, args: Vec<String>) -> Result<(), Stop> {
+        self.begin(Vec::new())?;
+        let called = self.run.call_async(&mut self.store, (args,)).await;
+        self.end("driver.main", called)
+    }
+
+    /// Calls a method of a sequential actor. `name` is for errors.
+    pub async fn invoke(
+        &mut self,
+        method: u32,
+        name: &str,
+        args: Vec<Value>,
+    ) -> Result<Value, Stop> {
+        let args = self.begin(args)?;
+        let store = &mut self.store;
+        let called = match &self.invoke {
+            Entry::Sequential(invoke) => invoke.call_async(store, (method, args)).await,
+            Entry::Concurrent(invoke) => invoke.call_async(store, (0, method, args)).await,
+        };
+        let value = self.end(name, called)?;
+        let table = &mut Guest::of(self.store.data_mut()).table;
+        match values::given(table, value) {
+            Ok(value) => value.map_err(Stop::Answered),
+            Err(error) => Err(Stop::Crashed(crash(&mut self.store, &self.what, name, &error))),
+        }
+    }
+
+    /// Bytes of linear memory in use.
+    pub fn memory_bytes(&self) -> u64 {
+        Guest::of_ref(self.store.data()).memory.bytes()
+    }
+
+    /// What every call starts with.
+    fn begin(&mut self, args: Vec<Value>) -> Result<Vec<WitValue>, Stop> {
+        self.store.set_epoch_deadline(EPOCH_TICKS);
+        let guest = Guest::of(self.store.data_mut());
+        guest.memory.refused = None;
+        guest.panic = None;
+        lower_args(&mut guest.table, args).map_err(Stop::Answered)
+    }
+
+    /// What every call ends with.
+    fn end<T>(
+        &mut self,
+        name: &str,
+        called: wasmtime::Result<(Result<T, WitError>,)>,
+    ) -> Result<T, Stop> {
+        Guest::of(self.store.data_mut()).wake_unwoken();
+        match called {
+            Ok((answer,)) => answer.map_err(|error| Stop::Answered(error.into())),
+            Err(error) => Err(Stop::Crashed(crash(&mut self.store, &self.what, name, &error))),
+        }
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        // A guest that is dropped in the middle of a call may have sent one.
+        Guest::of(self.store.data_mut()).wake_unwoken();
+    }
+}
+
+pub(super) fn lower_args(table: &mut Table, args: Vec<Value>) -> Result<Vec<WitValue>, Error> {
+    args.into_iter().map(|arg| values::lower(table, arg)).collect()
+}
+
+pub(super) fn new_store(
+    code: &Code,
+    guest: Guest,
+    profile: Arc<Profile>,
+    output: Arc<dyn Output>,
+) -> Store<Data> {
+    let mut store = Store::new(code.pre.engine(), Data::new(Box::new(guest), profile, output));
+    store.limiter(|data| &mut Guest::of(data).memory);
+    store.set_hostcall_fuel(host_core::limits::HOSTCALL_BYTES);
+    store.set_max_component_handles(host_core::limits::ACTOR_RESOURCES);
+    store.set_epoch_deadline(EPOCH_TICKS);
+    store.epoch_deadline_callback(|mut store| {
+        Guest::of(store.data_mut()).wake_unwoken();
+        Ok(UpdateDeadline::Yield(1))
+    });
+    store
+}
+
+async fn instantiate(
+    store: &mut Store<Data>,
+    code: &Code,
+) -> wasmtime::Result<(Entry, Construct, Run)> {
+    let instance = code.pre.instantiate_async(&mut *store).await?;
+    let exports = &code.exports;
+    let invoke = match code.world {
+        World::Sequential => {
+            Entry::Sequential(instance.get_typed_func(&mut *store, exports.invoke)?)
+        }
+        World::Concurrent => {
+            Entry::Concurrent(instance.get_typed_func(&mut *store, exports.invoke)?)
+        }
+    };
+    let construct = instance.get_typed_func(&mut *store, exports.construct)?;
+    let run = instance.get_typed_func(&mut *store, exports.run)?;
+    Ok((invoke, construct, run))
+}

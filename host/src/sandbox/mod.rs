@@ -1,0 +1,28 @@
+//! The sandbox: the only code that knows wasmtime.
+//!
+//! It turns a package file into a [`Package`] (compiled once, checked, its
+//! classes known) and a package into [`Instance`]s, each of which holds one
+//! actor. What a guest asks for goes to the [`Services`] it was given; no
+//! policy lives here.
+//!
+//! Start with [`engine`] for how guests are bounded and made to yield, and
+//! with [`instance`] for the way a call takes.
+
+mod cache;
+mod code;
+mod contract;
+mod crash;
+mod describe;
+mod engine;
+mod imports;
+mod instance;
+mod package;
+mod serve;
+mod state;
+mod table;
+
+pub use engine::{Engines, Pool, PoolError};
+pub use instance::{Birth, Instance, Stop};
+pub use package::{Code, LoadError, Package, World};
+pub use serve::Job;
+pub use state::{Answer, CallSlot, Caller, Identity, Services};

@@ -1,0 +1,234 @@
+//! A package: a component file, checked, compiled once, and ready to make
+//! instances of.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use host_core::package::PackageInfo;
+use host_core::{limits, Error, PackageId};
+use host_wasi::Data;
+use sha2::{Digest, Sha256};
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
+
+use super::cache::Cache;
+use super::code;
+use super::describe::describe;
+use super::engine::Engines;
+use super::imports;
+
+/// Which of the contract's worlds a package is made for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum World {
+    /// `actor`: one call at a time.
+    Sequential,
+    /// `async-actor`.
+    Concurrent,
+}
+
+/// A package that is ready to run.
+pub struct Package {
+    /// What it says of itself, checked.
+    pub info: PackageInfo,
+    /// What is run.
+    pub code: Arc<Code>,
+    /// `Class.method` of every method of every class, by place: made once,
+    /// since errors and spans name it for every call.
+    labels: Vec<Vec<String>>,
+}
+
+/// A package's compiled form.
+pub struct Code {
+    /// The SHA-256 of the package's file.
+    pub id: PackageId,
+    /// The world it is made for.
+    pub world: World,
+    /// What it imports beside the contract, by interface.
+    pub imports: Vec<String>,
+    pub(super) pre: InstancePre<Data>,
+    pub(super) exports: Exports,
+}
+
+/// Where the guest's functions are in the component.
+#[derive(Clone, Copy)]
+pub(super) struct Exports {
+    pub(super) describe: ComponentExportIndex,
+    pub(super) construct: ComponentExportIndex,
+    pub(super) invoke: ComponentExportIndex,
+    pub(super) run: ComponentExportIndex,
+}
+
+/// Why a file is not a package that can run here. Each message says what to
+/// do.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file is too large.
+    #[error("the file has {0} bytes; a package has at most {max}", max = limits::PACKAGE_BYTES)]
+    TooLarge(u64),
+    /// Not WebAssembly at all.
+    #[error(
+        "this is not a WebAssembly file; build the actor with `host build` and run what that prints"
+    )]
+    NotWasm,
+    /// A core module.
+    #[error(
+        "this is a core WebAssembly module, not a component; build it for wasm32-wasip2 \
+         (`host build` does)"
+    )]
+    CoreModule,
+    /// Torn or invalid.
+    #[error("the component is damaged or incomplete ({0}); build it again with `host build`")]
+    Damaged(String),
+    /// Some other component.
+    #[error(
+        "the component does not export greenroom:actor/guest, so it is not an actor package \
+         (it exports {0}); add #[actor] and the greenroom crate"
+    )]
+    OtherWorld(String),
+    /// Another version of the contract.
+    #[error(
+        "the package is made for contract {found}, and this host speaks {ours}; build it again \
+         with a matching greenroom crate"
+    )]
+    OtherVersion {
+        /// The package's.
+        found: String,
+        /// The host's.
+        ours: &'static str,
+    },
+    /// An import that is not there, or not granted.
+    #[error("the package imports {0}, which this host does not offer{1}")]
+    Import(String, &'static str),
+    /// It cannot be compiled, linked or asked.
+    #[error("the package cannot be used: {0}")]
+    Unusable(String),
+    /// Its description makes no sense.
+    #[error("the package describes itself wrongly: {0}")]
+    Description(Error),
+}
+
+impl Package {
+    /// Checks and compiles a package file, or takes the compiled code from
+    /// the cache, and asks it for its classes.
+    pub async fn load(
+        engines: &Engines,
+        cache: Option<&Path>,
+        bytes: Arc<[u8]>,
+    ) -> Result<Package, LoadError> {
+        if bytes.len() as u64 > limits::PACKAGE_BYTES {
+            return Err(LoadError::TooLarge(bytes.len() as u64));
+        }
+        let shape = code::read_shape(&bytes)?;
+        let world = world_of(&shape)?;
+        check_imports(&shape)?;
+        let id = PackageId(Sha256::digest(&bytes).into());
+        let engine_world =
+            engines.world(world).map_err(|error| LoadError::Unusable(format!("{error:#}")))?;
+        let cache = cache.map(|folder| Cache::new(folder, &engine_world.engine));
+        let engine = engine_world.engine.clone();
+        let compiled = tokio::task::spawn_blocking(move || {
+            compile(&engine, cache.as_ref(), id, &bytes)
+        });
+        let component = compiled
+            .await
+            .map_err(|error| LoadError::Unusable(format!("the compiler panicked: {error}")))??;
+        let exports = exports_of(&component, world)?;
+        let pre = engine_world
+            .linker
+            .instantiate_pre(&component)
+            .map_err(|error| LoadError::Unusable(format!("{error:#}")))?;
+        let imports = shape.imports.into_iter().filter(|name| !is_ours(name)).collect();
+        let code = Arc::new(Code { id, world, imports, pre, exports });
+        let info = describe(code.clone()).await.map_err(LoadError::Description)?;
+        info.check().map_err(LoadError::Description)?;
+        Ok(Package::new(info, code))
+    }
+
+    pub(super) fn new(info: PackageInfo, code: Arc<Code>) -> Package {
+        let labels = info.classes.iter().map(|class| {
+            class.methods.iter().map(|method| format!("{}.{}", class.name, method.name)).collect()
+        });
+        Package { labels: labels.collect(), info, code }
+    }
+
+    /// `Class.method` of the method at a place of the class at a place.
+    pub fn method_label(&self, class: usize, method: u32) -> &str {
+        let labels = self.labels.get(class);
+        labels.and_then(|labels| labels.get(method as usize)).map_or("?", String::as_str)
+    }
+}
+
+fn compile(
+    engine: &wasmtime::Engine,
+    cache: Option<&Cache>,
+    id: PackageId,
+    bytes: &[u8],
+) -> Result<Component, LoadError> {
+    if let Some(component) = cache.and_then(|cache| cache.load(engine, id)) {
+        return Ok(component);
+    }
+    let component = Component::new(engine, bytes)
+        .map_err(|error| LoadError::Damaged(format!("{error:#}")))?;
+    if let Some(cache) = cache {
+        cache.store(id, &component);
+    }
+    Ok(component)
+}
+
+fn world_of(shape: &code::Shape) -> Result<World, LoadError> {
+    for (interface, world) in [("guest", World::Sequential), ("guest-async", World::Concurrent)] {
+        if shape.exports.contains(&imports::name(interface)) {
+            return Ok(world);
+        }
+        let prefix = format!("greenroom:actor/{interface}@");
+        let other = shape.exports.iter().find_map(|name| name.strip_prefix(&prefix));
+        if let Some(found) = other {
+            return Err(LoadError::OtherVersion { found: found.into(), ours: imports::VERSION });
+        }
+    }
+    let exports = shape.exports.join(", ");
+    Err(LoadError::OtherWorld(if exports.is_empty() { "nothing".into() } else { exports }))
+}
+
+fn is_ours(import: &str) -> bool {
+    import.starts_with("greenroom:actor/")
+}
+
+/// Refuses what no grant can give. What WASI offers without a grant is
+/// little: files, network and environment are denied when they are used.
+fn check_imports(shape: &code::Shape) -> Result<(), LoadError> {
+    const WASI: [&str; 6] =
+        ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
+    for import in &shape.imports {
+        if is_ours(import) {
+            let version = import.rsplit_once('@').map_or("", |(_, version)| version);
+            if version != imports::VERSION {
+                let found = version.into();
+                return Err(LoadError::OtherVersion { found, ours: imports::VERSION });
+            }
+        } else if import.starts_with("wasi:webgpu/") {
+            return Err(LoadError::Import(import.clone(), ": no GPU is granted on this node"));
+        } else if !WASI.iter().any(|prefix| import.starts_with(prefix)) {
+            return Err(LoadError::Import(import.clone(), ""));
+        }
+    }
+    Ok(())
+}
+
+fn exports_of(component: &Component, world: World) -> Result<Exports, LoadError> {
+    let interface = imports::name(match world {
+        World::Sequential => "guest",
+        World::Concurrent => "guest-async",
+    });
+    let missing = |name: &str| LoadError::Unusable(format!("{interface} does not export {name}"));
+    let guest =
+        component.get_export_index(None, interface.as_str()).ok_or_else(|| missing("itself"))?;
+    let find = |name: &str| {
+        component.get_export_index(Some(&guest), name).ok_or_else(|| missing(name))
+    };
+    Ok(Exports {
+        describe: find("describe")?,
+        construct: find("construct")?,
+        invoke: find("invoke")?,
+        run: find("run")?,
+    })
+}

@@ -1,0 +1,303 @@
+//! What the host keeps beside one guest: who it is, what it holds, how much
+//! it has used, and whom it asks.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use host_core::id::Label;
+use host_core::spec::Options;
+use host_core::{limits, Error, JobId, Level, NodeId};
+use host_wasi::Data;
+use parking_lot::Mutex;
+use wasmtime::ResourceLimiter;
+
+use super::package::Package;
+use super::table::Table;
+use crate::refs::{Arg, Handle, ObjectRef, Producer, Target, Value};
+
+/// A guest of the host, as those it asks see it.
+pub struct Caller {
+    /// Its ids.
+    pub identity: Identity,
+    /// The package whose classes it can create actors of.
+    pub package: Arc<Package>,
+    /// The actor it is; dangling in a driver that is not one.
+    pub me: Weak<dyn Target>,
+}
+
+/// The ids of a guest.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Class and actor id.
+    pub label: Label,
+    /// The job it belongs to.
+    pub job: JobId,
+    /// The node it runs on.
+    pub node: NodeId,
+    /// Where it looks up names.
+    pub namespace: String,
+    /// Its own name.
+    pub name: Option<String>,
+    /// Restarts before this life.
+    pub incarnation: u32,
+    /// Whether it is a driver, not an actor.
+    pub is_driver: bool,
+}
+
+/// A future that a port answers with.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What guests ask the host for. Node implements it; the sandbox only checks
+/// that the question is well formed.
+pub trait Services: Send + Sync {
+    /// Creates an actor of a class of the caller's package. With `reuse`, a
+    /// taken name answers the actor that has it.
+    fn spawn<'a>(
+        &'a self,
+        caller: &'a Caller,
+        class: String,
+        args: Vec<Arg>,
+        options: Options,
+        reuse: bool,
+    ) -> Answer<'a, Result<Handle, Error>>;
+
+    /// The actor with a name.
+    fn lookup<'a>(
+        &'a self,
+        caller: &'a Caller,
+        name: String,
+        namespace: Option<String>,
+    ) -> Answer<'a, Result<Handle, Error>>;
+
+    /// A new object that `producer` will make.
+    fn pending(&self, producer: Producer) -> ObjectRef;
+
+    /// Stores a value.
+    fn put(&self, value: Value) -> Result<ObjectRef, Error>;
+
+    /// Cancels the call that makes an object, if it is not settled by then.
+    fn cancel_after(&self, object: &ObjectRef, timeout: Duration);
+
+    /// Notes that the caller waits until all of these are settled, for as
+    /// long as the answer lives. An error if it would wait for itself.
+    fn waiting(
+        &self,
+        caller: &Caller,
+        call: Option<&ObjectRef>,
+        on: &[ObjectRef],
+    ) -> Result<Box<dyn Send>, Error>;
+
+    /// Ends the calling actor once its queued calls are done.
+    fn exit(&self, caller: &Caller);
+
+    /// The least important level that is kept.
+    fn max_level(&self) -> Level;
+
+    /// Adds a line to the caller's log.
+    fn log(&self, caller: &Caller, level: Level, target: &str, message: &str);
+}
+
+/// One call in progress: whether it should stop. Shared by the actor, which
+/// cancels, and the guest's host functions, which notice.
+#[derive(Default)]
+pub struct CallSlot {
+    cancelled: AtomicBool,
+    state: Mutex<SlotState>,
+}
+
+#[derive(Default)]
+struct SlotState {
+    why: Option<Error>,
+    waker: Option<Waker>,
+    /// What the call makes: it stands for the call when cycles are looked for.
+    object: Option<ObjectRef>,
+}
+
+impl CallSlot {
+    /// Makes the slot ready for the next call.
+    pub fn begin(&self, object: Option<ObjectRef>) {
+        self.cancelled.store(false, Ordering::Relaxed);
+        *self.state.lock() = SlotState { why: None, waker: None, object };
+    }
+
+    /// Tells the call to stop.
+    pub fn cancel(&self, why: Error) {
+        let waker = {
+            let mut state = self.state.lock();
+            state.why = Some(why);
+            self.cancelled.store(true, Ordering::Release);
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Whether the call should stop.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire)
+    }
+
+    /// What the call makes.
+    pub(super) fn object(&self) -> Option<ObjectRef> {
+        self.state.lock().object.clone()
+    }
+
+    /// Ready, with the reason, once the call should stop.
+    pub(super) fn poll_cancelled(&self, cx: &mut Context<'_>) -> Poll<Error> {
+        let mut state = self.state.lock();
+        match &state.why {
+            Some(why) => Poll::Ready(why.clone()),
+            None => {
+                state.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// The host's half of one instance.
+pub(super) struct Guest {
+    pub(super) services: Arc<dyn Services>,
+    pub(super) caller: Arc<Caller>,
+    pub(super) table: Table,
+    pub(super) memory: Memory,
+    /// The call of a sequential actor.
+    pub(super) slot: Arc<CallSlot>,
+    /// The calls of an async actor, by the numbers the guest knows them by.
+    pub(super) calls: HashMap<u64, Arc<CallSlot>>,
+    /// An actor that was sent a call quietly and has to be woken before this
+    /// guest waits for anything or computes for long. It saves a wake-up, and
+    /// often a thread hop, when the guest's next step is to wait for that
+    /// very call.
+    pub(super) unwoken: Option<Arc<dyn Target>>,
+    /// What the guest's panic hook said last.
+    pub(super) panic: Option<String>,
+}
+
+impl Guest {
+    pub(super) fn new(
+        services: Arc<dyn Services>,
+        caller: Arc<Caller>,
+        memory_bytes_max: u64,
+        slot: Arc<CallSlot>,
+    ) -> Guest {
+        Guest {
+            services,
+            caller,
+            table: Table::default(),
+            memory: Memory::new(memory_bytes_max),
+            slot,
+            calls: HashMap::new(),
+            unwoken: None,
+            panic: None,
+        }
+    }
+
+    pub(super) fn of(data: &mut Data) -> &mut Guest {
+        data.ext.downcast_mut().expect("every store of the sandbox holds a Guest")
+    }
+
+    pub(super) fn of_ref(data: &Data) -> &Guest {
+        data.ext.downcast_ref().expect("every store of the sandbox holds a Guest")
+    }
+
+    /// Wakes the actor that was sent a call quietly.
+    pub(super) fn wake_unwoken(&mut self) {
+        if let Some(target) = self.unwoken.take() {
+            target.wake();
+        }
+    }
+
+    /// Remembers a target that was sent a call quietly; wakes the one before.
+    /// At most one waits like this: a guest that sends on without waiting
+    /// wants its calls to run beside it.
+    pub(super) fn sent_quietly(&mut self, target: Arc<dyn Target>) {
+        if let Some(before) = self.unwoken.replace(target) {
+            before.wake();
+            // The second call to the same actor: it is awake now.
+            if self.unwoken.as_ref().is_some_and(|now| Arc::ptr_eq(now, &before)) {
+                self.unwoken = None;
+            }
+        }
+    }
+
+    /// Before a handle is dropped: its actor must know of its calls first.
+    pub(super) fn wake_before_drop(&mut self, handle: &Handle) {
+        if self.unwoken.as_ref().is_some_and(|target| Arc::ptr_eq(target, handle.target())) {
+            self.wake_unwoken();
+        }
+    }
+
+    /// The slot of a call: the only one in a sequential actor.
+    pub(super) fn slot_of(&self, call: u64) -> Arc<CallSlot> {
+        self.calls.get(&call).unwrap_or(&self.slot).clone()
+    }
+}
+
+/// The memory limit of one actor: all its memories and tables together.
+pub(super) struct Memory {
+    bytes: u64,
+    bytes_max: u64,
+    elements: usize,
+    /// What was asked for when it was refused, since the call began.
+    pub(super) refused: Option<u64>,
+}
+
+impl Memory {
+    pub(super) fn new(bytes_max: u64) -> Memory {
+        Memory { bytes: 0, bytes_max, elements: 0, refused: None }
+    }
+
+    pub(super) fn bytes_max(&self) -> u64 {
+        self.bytes_max
+    }
+
+    /// Bytes of linear memory in use.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let more = desired.saturating_sub(current) as u64;
+        let total = self.bytes.saturating_add(more);
+        if total > self.bytes_max || maximum.is_some_and(|max| desired > max) {
+            self.refused = Some(total);
+            return Ok(false);
+        }
+        self.bytes = total;
+        Ok(true)
+    }
+
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        tracing::debug!(%error, "a guest's memory could not grow");
+        self.refused = Some(self.bytes);
+        Ok(())
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let total = self.elements.saturating_add(desired.saturating_sub(current));
+        if total > limits::ACTOR_TABLE_ELEMENTS || maximum.is_some_and(|max| desired > max) {
+            return Ok(false);
+        }
+        self.elements = total;
+        Ok(true)
+    }
+}
