@@ -12,13 +12,13 @@ pub(crate) struct Quote {
     pub(crate) price: u32,
 }
 
-/// Carries parcels, for a price.
 pub(crate) struct Courier {
     name: String,
     base: u32,
     per_kilo: u32,
 }
 
+/// Carries parcels, for a price.
 #[actor]
 impl Courier {
     fn new(name: String, base: u32, per_kilo: u32) -> Self {

@@ -10,12 +10,12 @@ use courier::{Courier, Quote};
 use greenroom::prelude::*;
 use warehouse::Warehouse;
 
-/// The first stage: finds out what an order costs, then has it packed.
 struct Checkout {
     couriers: Vec<Handle<Courier>>,
     packing: Handle<Packing>,
 }
 
+/// The first stage: finds out what an order costs, then has it packed.
 #[actor]
 impl Checkout {
     fn new(couriers: Vec<Handle<Courier>>, packing: Handle<Packing>) -> Self {
@@ -43,12 +43,12 @@ impl Checkout {
     }
 }
 
-/// The last stage: one parcel at a time.
 #[derive(Default)]
 struct Packing {
     parcels: u32,
 }
 
+/// The last stage: one parcel at a time.
 #[actor]
 impl Packing {
     fn new() -> Self {

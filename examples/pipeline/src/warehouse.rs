@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use greenroom::prelude::*;
 
-/// One of each item. Has no `async fn`, so it does one call at a time, and
-/// sells nothing twice.
 pub(crate) struct Warehouse {
     /// Items and their weights.
     kilos: HashMap<String, u32>,
 }
 
+/// One of each item. Has no `async fn`, so it does one call at a time, and
+/// sells nothing twice.
 #[actor]
 impl Warehouse {
     fn new(stock: Vec<(String, u32)>) -> Self {

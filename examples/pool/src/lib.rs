@@ -1,7 +1,6 @@
 //! Load balancing: jobs that take very different times, spread over a few
 //! workers so that none is idle while there is something to do.
 
-use greenroom::ActorPool;
 use greenroom::prelude::*;
 
 const WORKERS: usize = 3;
@@ -10,7 +9,6 @@ const WORKERS: usize = 3;
 const JOBS: [u64; 12] =
     [3_000_000, 10, 100, 1_000, 10_000, 100_000, 20, 200, 2_000, 20_000, 200_000, 50];
 
-/// Does jobs, and remembers how many.
 #[derive(Default)]
 struct Worker {
     done: usize,
@@ -23,6 +21,7 @@ struct Primes {
     count: usize,
 }
 
+/// Does jobs, and remembers how many.
 #[actor]
 impl Worker {
     fn new() -> Self {

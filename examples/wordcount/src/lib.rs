@@ -2,14 +2,13 @@
 //! found goes, as objects, to reducers that each add up one part of all words.
 
 mod files;
-mod pool;
 mod progress;
 pub mod words;
 
 use std::collections::VecDeque;
+use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
-use pool::ActorPool;
 
 use files::Batches;
 use greenroom::prelude::*;
@@ -40,9 +39,9 @@ struct Mapped {
     parts: Vec<ObjectRef<Part>>,
 }
 
-/// Counts the words of files.
 struct Mapper;
 
+/// Counts the words of files.
 #[actor]
 impl Mapper {
     fn new() -> Self {
@@ -78,7 +77,6 @@ fn reducer_of(word: &str, reducers: usize) -> usize {
     (hasher.finish() % reducers as u64) as usize
 }
 
-/// Adds up the counts of some of the words.
 #[derive(Default)]
 struct Reducer {
     counts: Counts,
@@ -93,6 +91,7 @@ struct Summary {
     top: Part,
 }
 
+/// Adds up the counts of some of the words.
 #[actor]
 impl Reducer {
     fn new() -> Self {
@@ -131,13 +130,16 @@ fn main(folders: Vec<String>) -> Result<()> {
     if folders.is_empty() {
         return Err("which folders? such as: --dir .:ro=/data -- /data".into());
     }
-    let mappers = ActorPool::new(spawn(MAPPERS, Mapper::remote)?);
+    for folder in &folders {
+        fs::read_dir(folder).map_err(|error| format!("{folder}: {error}; granted with --dir?"))?;
+    }
+    let mut mappers = ActorPool::new(spawn(MAPPERS, Mapper::remote)?);
     let reducers = spawn(REDUCERS, Reducer::remote)?;
 
     let mut batches = Batches::below(folders);
     let mut progress = Progress::start();
     let mut merging = VecDeque::new();
-    for mapped in mappers.map_unordered(&mut batches, |mapper, files| mapper.map(files, REDUCERS)) {
+    for mapped in mappers.map_unordered(|mapper, files| mapper.map(files, REDUCERS), &mut batches) {
         let mapped = mapped?;
         progress.add(&mapped);
         for (reducer, part) in reducers.iter().zip(mapped.parts) {
