@@ -1,5 +1,6 @@
 //! What one host promises, seen from outside: guest programs run in a node,
 //! and the tests are their callers.
 
+mod examples;
 mod guard;
 mod state;
