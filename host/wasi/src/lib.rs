@@ -13,6 +13,8 @@
 mod data;
 mod files;
 pub mod grants;
+#[cfg(test)]
+mod guest_tests;
 mod handles;
 mod limits;
 mod names;
