@@ -1,3 +1,13 @@
-//! Skeleton.
+//! Greenroom: a WebAssembly-sandboxed actor host.
+//!
+//! The layers, lowest first: [`host_core`] (the rules), [`refs`] (what guests
+//! hold), [`sandbox`] (the only code that knows wasmtime) and [`store`]
+//! (objects beyond memory), [`actor`] (mailboxes and lives), [`node`]
+//! (wiring). ARCHITECTURE.md at the project's root is the map.
+
+pub mod actor;
 pub mod log;
+pub mod node;
+pub mod refs;
+pub mod sandbox;
 pub mod store;

@@ -93,6 +93,16 @@ pub const PACKAGE_BYTES: u64 = 512 << 20;
 /// An actor's construction, first and at every restart.
 pub const CONSTRUCT_TIME: Duration = Duration::from_secs(60);
 
+/// A package's answer to `describe`.
+pub const DESCRIBE_TIME: Duration = Duration::from_secs(5);
+
+/// Calls that an actor runs in one go before others have their turn.
+pub const CALLS_PER_TURN: u32 = 64;
+
+/// Calls run in place within calls run in place: each nests a poll, and past
+/// this the callee runs in its own task.
+pub const INLINE_DEPTH: u32 = 32;
+
 /// The part of the object store's cap past which the coldest objects go to
 /// disk (Ray's threshold).
 pub const SPILL_PERCENT: u64 = 80;

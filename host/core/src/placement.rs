@@ -5,6 +5,8 @@
 //! grants what it really has. Neither starts or moves anything.
 
 mod ledger;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 

@@ -7,7 +7,7 @@ use host_core::id::Label;
 use host_core::spec::Tries;
 use host_core::{ActorId, Error};
 
-use super::{ObjectRef, Value};
+use super::{ObjectRef, Outcome, Value};
 
 /// An actor, as whoever calls it sees it: here, in a worker, or on another
 /// node.
@@ -23,9 +23,6 @@ pub trait Target: Send + Sync {
 
     /// The place of a method in the class.
     fn method_index(&self, name: &str) -> Result<u32, Error>;
-
-    /// The name of the method at a place.
-    fn method_name(&self, index: u32) -> &str;
 
     /// Puts a call into the mailbox. With `quietly`, the actor is not woken
     /// for it: the caller promises to [`Target::wake`] it, or to
@@ -58,7 +55,8 @@ pub trait Target: Send + Sync {
 /// detached.
 pub struct Handle(Arc<dyn Target>);
 
-/// A call on its way to a mailbox.
+/// A call on its way to a mailbox. Cloning shares the bytes.
+#[derive(Clone)]
 pub struct Call {
     /// The method's place in the class.
     pub method: u32,
@@ -74,6 +72,7 @@ pub struct Call {
 }
 
 /// An argument.
+#[derive(Clone)]
 pub enum Arg {
     /// A value.
     Value(Value),
@@ -109,6 +108,24 @@ impl Drop for Handle {
 impl std::fmt::Debug for Handle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Handle({}({}))", self.0.class(), self.0.id())
+    }
+}
+
+impl Arg {
+    /// The object that has to be settled before the call can run.
+    pub fn awaited(&self) -> Option<&ObjectRef> {
+        match self {
+            Arg::Object(object) if !object.is_settled() => Some(object),
+            _ => None,
+        }
+    }
+
+    /// The argument's value, once it is there.
+    pub async fn value(self) -> Outcome {
+        match self {
+            Arg::Value(value) => Ok(value),
+            Arg::Object(object) => object.outcome().await,
+        }
     }
 }
 

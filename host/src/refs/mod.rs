@@ -6,6 +6,7 @@
 //! stands behind the traits [`Target`] and [`Fetch`], which the layers above
 //! implement.
 
+pub(crate) mod drops;
 mod handle;
 mod object;
 mod value;

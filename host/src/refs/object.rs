@@ -39,7 +39,7 @@ struct Object {
 
 enum State {
     Pending(Waiters),
-    Ready(Value, Option<Box<dyn Send>>),
+    Ready(Value, #[allow(dead_code, reason = "held for its drop")] Option<Box<dyn Send>>),
     Away(Arc<dyn Fetch>),
     Failed(Arc<Error>),
 }
@@ -147,6 +147,17 @@ impl ObjectRef {
             Look::Ready(value) => Some(Ok(value)),
             Look::Failed(error) => Some(Err(error)),
             Look::Pending | Look::Away(_) => None,
+        }
+    }
+
+    /// Wakes a task once it is settled; false if it is already.
+    pub fn wake_when_settled(&self, waker: &Waker) -> bool {
+        match &mut *self.0.state.lock() {
+            State::Pending(waiters) => {
+                waiters.add_task(waker);
+                true
+            }
+            _ => false,
         }
     }
 

@@ -22,6 +22,20 @@ pub struct Attached {
     pub handles: Vec<Handle>,
 }
 
+impl Drop for Attached {
+    fn drop(&mut self) {
+        let (refs, handles) = (std::mem::take(&mut self.refs), std::mem::take(&mut self.handles));
+        super::drops::flat((refs, handles));
+    }
+}
+
+impl Attached {
+    /// The references, taken out.
+    pub fn into_parts(mut self) -> (Vec<ObjectRef>, Vec<Handle>) {
+        (std::mem::take(&mut self.refs), std::mem::take(&mut self.handles))
+    }
+}
+
 impl Value {
     /// A value without references.
     pub fn plain(bytes: impl Into<Bytes>) -> Value {

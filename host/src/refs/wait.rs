@@ -128,9 +128,6 @@ mod tests {
         fn method_index(&self, _: &str) -> Result<u32, Error> {
             unreachable!("never made")
         }
-        fn method_name(&self, _: u32) -> &str {
-            ""
-        }
         fn is_sequential(&self) -> bool {
             true
         }

@@ -2,6 +2,8 @@
 //! and from the types of the layers above. The only code that knows the wire
 //! form of a guest's errors and options.
 
+#![allow(dead_code, reason = "the derived Lift makes the variants of enums by their numbers")]
+
 use bytes::Bytes;
 use host_core::package::{ClassInfo, MethodInfo, PackageInfo, Param};
 use host_core::spec::{Concurrency, Options};
@@ -216,14 +218,14 @@ pub(super) struct WitPackageInfo {
 /// `description.driver-info`.
 #[derive(ComponentType, Lift)]
 #[component(record)]
-struct WitDriverInfo {
+pub(super) struct WitDriverInfo {
     docs: String,
 }
 
 /// `description.class-info`.
 #[derive(ComponentType, Lift)]
 #[component(record)]
-struct WitClassInfo {
+pub(super) struct WitClassInfo {
     name: String,
     docs: String,
     params: Vec<WitParam>,
@@ -236,7 +238,7 @@ struct WitClassInfo {
 #[derive(ComponentType, Lift, Clone, Copy)]
 #[component(enum)]
 #[repr(u8)]
-enum WitConcurrency {
+pub(super) enum WitConcurrency {
     #[component(name = "sequential")]
     Sequential,
     #[component(name = "concurrent")]
@@ -246,7 +248,7 @@ enum WitConcurrency {
 /// `description.method-info`.
 #[derive(ComponentType, Lift)]
 #[component(record)]
-struct WitMethodInfo {
+pub(super) struct WitMethodInfo {
     name: String,
     docs: String,
     params: Vec<WitParam>,
@@ -257,7 +259,7 @@ struct WitMethodInfo {
 /// `description.param`.
 #[derive(ComponentType, Lift)]
 #[component(record)]
-struct WitParam {
+pub(super) struct WitParam {
     name: String,
     ty: String,
 }

@@ -3,7 +3,7 @@
 use host_core::resources::format_bytes;
 use host_core::Error;
 use host_wasi::Data;
-use wasmtime::{AsContextMut, Trap, WasmBacktrace};
+use wasmtime::{AsContextMut, PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
 use super::contract::cut;
 use super::state::Guest;
@@ -20,6 +20,11 @@ pub(super) fn crash(
 ) -> Error {
     if let Some(error) = error.downcast_ref::<Error>() {
         return error.clone();
+    }
+    if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
+        return Error::OutOfMemory(format!(
+            "no room for another live actor ({full}); start the host with more --max-actors"
+        ));
     }
     let mut context = store.as_context_mut();
     let guest = Guest::of(context.data_mut());

@@ -67,6 +67,14 @@ pub enum PoolError {
         /// Actors it allows.
         possible: u32,
     },
+    /// The machine refuses what the engine needs, such as address space.
+    #[error("the engine cannot be set up for {actors} actors: {reason}; ask for fewer")]
+    Engine {
+        /// The pool's size.
+        actors: u32,
+        /// What was refused.
+        reason: String,
+    },
     /// No profile holds so many.
     #[error("{asked} live actors are more than one host can hold; the most is {most}")]
     Most {
@@ -125,10 +133,14 @@ pub struct Engines {
 
 impl Engines {
     /// Reserves the pool and starts the epoch's clock.
-    pub fn new(pool: Pool) -> wasmtime::Result<Engines> {
-        let sequential = EngineWorld::new(World::Sequential, pool)?;
+    pub fn new(pool: Pool) -> Result<Engines, PoolError> {
+        let refused = |error: wasmtime::Error| PoolError::Engine {
+            actors: pool.actors,
+            reason: format!("{error:#}"),
+        };
+        let sequential = EngineWorld::new(World::Sequential, pool).map_err(refused)?;
         let ticking = Arc::new(AtomicBool::new(true));
-        tick(sequential.engine.clone(), ticking.clone())?;
+        tick(sequential.engine.clone(), ticking.clone()).map_err(refused)?;
         Ok(Engines { pool, sequential, concurrent: OnceLock::new(), ticking })
     }
 
@@ -193,7 +205,7 @@ fn config(world: World, pool: Pool) -> Config {
         .wasm_component_model_async(world == World::Concurrent)
         .cranelift_opt_level(OptLevel::Speed)
         // No measurable cost, and a trap without a stack helps nobody.
-        .wasm_backtrace(true)
+        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(30))
         // Guests recurse up to 128 KiB deep; the other half of the fiber's
         // stack is for host functions they call.
         .max_wasm_stack(128 << 10)

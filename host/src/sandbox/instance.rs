@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use host_core::package::PackageInfo;
 use host_core::Error;
 use host_wasi::{Data, Output, Profile};
 use wasmtime::component::TypedFunc;
 use wasmtime::{Store, UpdateDeadline};
 
-use super::contract::{WitError, WitPackageInfo, WitValue};
+use super::contract::{WitError, WitValue};
 use super::crash::crash;
 use super::imports::values;
-use super::package::Package;
-use super::state::{CallSlot, Caller, Guest, Memory, Services};
+use super::package::{Code, World};
+use super::state::{CallSlot, Caller, Guest, Services};
 use super::table::Table;
 use crate::refs::Value;
 
@@ -53,6 +52,8 @@ pub enum Stop {
 
 /// What an instance is made with.
 pub struct Birth {
+    /// What it is made from.
+    pub code: Arc<Code>,
     /// Whom it asks.
     pub services: Arc<dyn Services>,
     /// Who it is.
@@ -69,21 +70,11 @@ impl Instance {
     /// Instantiates the package. Nothing has run after this but the start-up
     /// code of the guest's language.
     pub async fn new(birth: Birth) -> Result<Instance, Error> {
-        let package = birth.caller.package.clone();
         let what = birth.caller.identity.label.to_string();
         let slot = Arc::new(CallSlot::default());
-        let guest = Guest {
-            services: birth.services,
-            caller: birth.caller,
-            table: Table::default(),
-            memory: Memory::new(birth.memory_bytes_max),
-            slot: slot.clone(),
-            calls: Default::default(),
-            unwoken: None,
-            panic: None,
-        };
-        let mut store = new_store(&package, guest, birth.profile, birth.output);
-        let (invoke, construct, run) = match instantiate(&mut store, &package).await {
+        let guest = Guest::new(birth.services, birth.caller, birth.memory_bytes_max, slot.clone());
+        let mut store = new_store(&birth.code, guest, birth.profile, birth.output);
+        let (invoke, construct, run) = match instantiate(&mut store, &birth.code).await {
             Ok(entries) => entries,
             Err(error) => return Err(crash(&mut store, &what, "start", &error)),
         };
@@ -169,13 +160,13 @@ pub(super) fn lower_args(table: &mut Table, args: Vec<Value>) -> Result<Vec<WitV
     args.into_iter().map(|arg| values::lower(table, arg)).collect()
 }
 
-fn new_store(
-    package: &Package,
+pub(super) fn new_store(
+    code: &Code,
     guest: Guest,
     profile: Arc<Profile>,
     output: Arc<dyn Output>,
 ) -> Store<Data> {
-    let mut store = Store::new(package.pre.engine(), Data::new(Box::new(guest), profile, output));
+    let mut store = Store::new(code.pre.engine(), Data::new(Box::new(guest), profile, output));
     store.limiter(|data| &mut Guest::of(data).memory);
     store.set_hostcall_fuel(host_core::limits::HOSTCALL_BYTES);
     store.set_max_component_handles(host_core::limits::ACTOR_RESOURCES);
@@ -189,49 +180,19 @@ fn new_store(
 
 async fn instantiate(
     store: &mut Store<Data>,
-    package: &Package,
+    code: &Code,
 ) -> wasmtime::Result<(Entry, Construct, Run)> {
-    let instance = package.pre.instantiate_async(&mut *store).await?;
-    let exports = &package.exports;
-    let invoke = match package.world {
-        super::World::Sequential => {
+    let instance = code.pre.instantiate_async(&mut *store).await?;
+    let exports = &code.exports;
+    let invoke = match code.world {
+        World::Sequential => {
             Entry::Sequential(instance.get_typed_func(&mut *store, exports.invoke)?)
         }
-        super::World::Concurrent => {
+        World::Concurrent => {
             Entry::Concurrent(instance.get_typed_func(&mut *store, exports.invoke)?)
         }
     };
     let construct = instance.get_typed_func(&mut *store, exports.construct)?;
     let run = instance.get_typed_func(&mut *store, exports.run)?;
     Ok((invoke, construct, run))
-}
-
-/// Asks a package what is in it.
-pub(super) async fn describe(
-    package: &Package,
-    birth: Birth,
-) -> Result<PackageInfo, Error> {
-    let what = "package";
-    let guest = Guest {
-        services: birth.services,
-        caller: birth.caller,
-        table: Table::default(),
-        memory: Memory::new(birth.memory_bytes_max),
-        slot: Arc::default(),
-        calls: Default::default(),
-        unwoken: None,
-        panic: None,
-    };
-    let mut store = new_store(package, guest, birth.profile, birth.output);
-    let described = async {
-        let instance = package.pre.instantiate_async(&mut store).await?;
-        let describe: TypedFunc<(), (WitPackageInfo,)> =
-            instance.get_typed_func(&mut store, package.exports.describe)?;
-        let (info,) = describe.call_async(&mut store, ()).await?;
-        wasmtime::Result::Ok(info)
-    };
-    match described.await {
-        Ok(info) => Ok(info.into()),
-        Err(error) => Err(crash(&mut store, what, "describe", &error)),
-    }
 }

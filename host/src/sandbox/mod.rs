@@ -12,6 +12,7 @@ mod cache;
 mod code;
 mod contract;
 mod crash;
+mod describe;
 mod engine;
 mod imports;
 mod instance;
@@ -22,6 +23,6 @@ mod table;
 
 pub use engine::{Engines, Pool, PoolError};
 pub use instance::{Birth, Instance, Stop};
-pub use package::{LoadError, Package, World};
+pub use package::{Code, LoadError, Package, World};
 pub use serve::Job;
-pub use state::{CallSlot, Caller, Identity, Level, Services};
+pub use state::{Answer, CallSlot, Caller, Identity, Services};

@@ -12,9 +12,9 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
 use super::cache::Cache;
 use super::code;
+use super::describe::describe;
 use super::engine::Engines;
 use super::imports;
-use super::instance;
 
 /// Which of the contract's worlds a package is made for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,10 +27,19 @@ pub enum World {
 
 /// A package that is ready to run.
 pub struct Package {
-    /// The SHA-256 of its file.
-    pub id: PackageId,
     /// What it says of itself, checked.
     pub info: PackageInfo,
+    /// What is run.
+    pub code: Arc<Code>,
+    /// `Class.method` of every method of every class, by place: made once,
+    /// since errors and spans name it for every call.
+    labels: Vec<Vec<String>>,
+}
+
+/// A package's compiled form.
+pub struct Code {
+    /// The SHA-256 of the package's file.
+    pub id: PackageId,
     /// The world it is made for.
     pub world: World,
     /// What it imports beside the contract, by interface.
@@ -128,12 +137,23 @@ impl Package {
             .instantiate_pre(&component)
             .map_err(|error| LoadError::Unusable(format!("{error:#}")))?;
         let imports = shape.imports.into_iter().filter(|name| !is_ours(name)).collect();
-        let info = PackageInfo { sdk: String::new(), classes: Vec::new(), driver: None };
-        let mut package = Package { id, info, world, imports, pre, exports };
-        let info = instance::describe(&package).await.map_err(LoadError::Description)?;
+        let code = Arc::new(Code { id, world, imports, pre, exports });
+        let info = describe(code.clone()).await.map_err(LoadError::Description)?;
         info.check().map_err(LoadError::Description)?;
-        package.info = info;
-        Ok(package)
+        Ok(Package::new(info, code))
+    }
+
+    pub(super) fn new(info: PackageInfo, code: Arc<Code>) -> Package {
+        let labels = info.classes.iter().map(|class| {
+            class.methods.iter().map(|method| format!("{}.{}", class.name, method.name)).collect()
+        });
+        Package { labels: labels.collect(), info, code }
+    }
+
+    /// `Class.method` of the method at a place of the class at a place.
+    pub fn method_label(&self, class: usize, method: u32) -> &str {
+        let labels = self.labels.get(class);
+        labels.and_then(|labels| labels.get(method as usize)).map_or("?", String::as_str)
     }
 }
 

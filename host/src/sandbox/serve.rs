@@ -11,7 +11,7 @@ use wasmtime::component::{Accessor, AccessorTask};
 use super::crash::crash;
 use super::imports::values;
 use super::instance::{lower_args, Entry, Instance, InvokeAsync};
-use super::state::{CallSlot, Guest};
+use super::state::{Answer, CallSlot, Guest};
 use crate::refs::{Outcome, Value};
 
 /// A call that an async actor is given.
@@ -20,8 +20,8 @@ pub struct Job {
     pub method: u32,
     /// `Class.method`, for errors.
     pub name: String,
-    /// The arguments, all there.
-    pub args: Vec<Value>,
+    /// The arguments, once they are all there.
+    pub args: Answer<'static, Result<Vec<Value>, Arc<Error>>>,
     /// Where the call is told to stop.
     pub slot: Arc<CallSlot>,
     /// Told how it ended; not called when the actor crashes.
@@ -88,13 +88,15 @@ impl AccessorTask<Data> for Running {
     async fn run(self, store: &Accessor<Data>) -> wasmtime::Result<()> {
         let Running { invoke, number, job, permit, crashed_in } = self;
         let Job { method, name, args, slot, done } = job;
-        let begun = store.with(|mut access| {
-            let guest = Guest::of(access.data_mut());
-            guest.calls.insert(number, slot);
-            lower_args(&mut guest.table, args)
+        let begun = args.await.and_then(|args| {
+            store.with(|mut access| {
+                let guest = Guest::of(access.data_mut());
+                guest.calls.insert(number, slot);
+                lower_args(&mut guest.table, args).map_err(Arc::new)
+            })
         });
         let outcome = match begun {
-            Err(error) => Err(Arc::new(error)),
+            Err(error) => Err(error),
             Ok(args) => {
                 let called = invoke.call_concurrent(store, (number, method, args)).await;
                 let (answer,) = called.inspect_err(|_| *crashed_in.lock() = name)?;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use host_core::id::Label;
 use host_core::spec::Options;
-use host_core::{limits, Error, JobId, NodeId};
+use host_core::{limits, Error, JobId, Level, NodeId};
 use host_wasi::Data;
 use parking_lot::Mutex;
 use wasmtime::ResourceLimiter;
@@ -24,7 +24,7 @@ use crate::refs::{Arg, Handle, ObjectRef, Producer, Target, Value};
 pub struct Caller {
     /// Its ids.
     pub identity: Identity,
-    /// The package it was made from.
+    /// The package whose classes it can create actors of.
     pub package: Arc<Package>,
     /// The actor it is; dangling in a driver that is not one.
     pub me: Weak<dyn Target>,
@@ -49,23 +49,8 @@ pub struct Identity {
     pub is_driver: bool,
 }
 
-/// How much a log line matters; lower matters more.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Level {
-    /// Something failed.
-    Error,
-    /// Something may fail.
-    Warn,
-    /// Worth knowing.
-    Info,
-    /// For the author.
-    Debug,
-    /// Everything.
-    Trace,
-}
-
 /// A future that a port answers with.
-pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What guests ask the host for. Node implements it; the sandbox only checks
 /// that the question is well formed.
@@ -196,6 +181,24 @@ pub(super) struct Guest {
 }
 
 impl Guest {
+    pub(super) fn new(
+        services: Arc<dyn Services>,
+        caller: Arc<Caller>,
+        memory_bytes_max: u64,
+        slot: Arc<CallSlot>,
+    ) -> Guest {
+        Guest {
+            services,
+            caller,
+            table: Table::default(),
+            memory: Memory::new(memory_bytes_max),
+            slot,
+            calls: HashMap::new(),
+            unwoken: None,
+            panic: None,
+        }
+    }
+
     pub(super) fn of(data: &mut Data) -> &mut Guest {
         data.ext.downcast_mut().expect("every store of the sandbox holds a Guest")
     }

@@ -78,12 +78,13 @@ fn check(carrying: &WitCarrying) -> Result<(), Error> {
 /// A value for the guest, with its references in the guest's table.
 pub(in crate::sandbox) fn lower(table: &mut Table, value: Value) -> Result<WitValue, Error> {
     let Some(attached) = value.attached else { return Ok(WitValue::Plain(value.bytes)) };
-    let mut refs = Vec::with_capacity(attached.refs.len());
-    for object in attached.refs {
+    let (objects, held) = attached.into_parts();
+    let mut refs = Vec::with_capacity(objects.len());
+    for object in objects {
         refs.push(Resource::new_own(table.push_ref(object)?));
     }
-    let mut handles = Vec::with_capacity(attached.handles.len());
-    for handle in attached.handles {
+    let mut handles = Vec::with_capacity(held.len());
+    for handle in held {
         handles.push(Resource::new_own(table.push_handle(handle)?));
     }
     Ok(WitValue::Carrying(WitCarrying { bytes: value.bytes, refs, handles }))

@@ -1,0 +1,37 @@
+//! The smallest whole program: an actor class and a driver that calls it.
+
+use greenroom::prelude::*;
+
+/// Counts.
+#[derive(Default, Serialize, Deserialize)]
+struct Counter {
+    value: i64,
+}
+
+#[actor]
+impl Counter {
+    fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one and answers the sum.
+    fn increment(&mut self) -> i64 {
+        self.value += 1;
+        self.value
+    }
+
+    /// The sum so far.
+    fn get_value(&self) -> i64 {
+        self.value
+    }
+}
+
+/// Counts to two.
+#[driver]
+fn main() -> Result<()> {
+    let counter = Counter::remote()?;
+    let first = counter.increment().remote()?;
+    let second = counter.increment().remote()?;
+    println!("{:?}", get([first, second])?);
+    Ok(())
+}

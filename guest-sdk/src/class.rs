@@ -1,0 +1,271 @@
+//! What the macros say of a class and a driver, and how the SDK finds them.
+
+use serde::de::DeserializeOwned;
+
+use crate::attachments::Attachments;
+use crate::codec;
+use crate::error::{Error, Result};
+use crate::handle::{Handle, Target};
+use crate::host;
+use crate::scratch::Scratch;
+use crate::options::{ActorOptions, Options, Spawning};
+
+/// A class of actors. `#[actor]` implements it; there is no other way.
+///
+/// ```
+/// use greenroom::prelude::*;
+///
+/// struct Greeter;
+///
+/// #[actor]
+/// impl Greeter {
+///     fn new() -> Self { Greeter }
+///     fn greet(&self, name: String) -> String { format!("hello {name}") }
+/// }
+///
+/// # fn main() -> Result<()> {
+/// let greeter = Greeter::remote()?;
+/// assert_eq!(get(greeter.greet("Ada").remote()?)?, "hello Ada");
+/// # Ok(())
+/// # }
+/// ```
+pub trait Actor: Sized + 'static {
+    /// The calls of a [`Handle`] to this class, one method for each of the
+    /// class's.
+    #[doc(hidden)]
+    type Stub: From<Target> + AsRef<Target>;
+
+    /// The `remote` of this class's [`Options`].
+    #[doc(hidden)]
+    type Spawner: Default + AsMut<Spawning>;
+
+    /// The class, as the host sees it.
+    #[doc(hidden)]
+    const CLASS: &'static Class;
+
+    /// Options for one actor; each overrides the class's own.
+    ///
+    /// See [`Options`] for all of them.
+    fn options() -> Options<Self> {
+        Options::default()
+    }
+
+    /// The actor of this class with this name, in the caller's default
+    /// namespace.
+    ///
+    /// A class with a method `lookup` of its own is looked up with
+    /// [`Handle::<A>::lookup`](Handle::lookup).
+    fn lookup(name: &str) -> Result<Handle<Self>> {
+        Handle::lookup(name)
+    }
+
+    /// The actor of this class with this name, in a namespace.
+    fn lookup_in(namespace: &str, name: &str) -> Result<Handle<Self>> {
+        Handle::lookup_in(namespace, name)
+    }
+}
+
+/// A class as the macro describes it.
+#[doc(hidden)]
+pub struct Class {
+    pub name: &'static str,
+    pub docs: &'static str,
+    pub params: &'static [Param],
+    pub methods: &'static [Method],
+    pub options: fn() -> ActorOptions,
+    pub construct: Construct,
+}
+
+impl Class {
+    /// Whether several calls of one actor may be in progress.
+    pub fn is_concurrent(&self) -> bool {
+        match self.construct {
+            Construct::Sequential(_) => false,
+            #[cfg(feature = "async")]
+            Construct::Concurrent(_) => true,
+        }
+    }
+}
+
+/// A method as the macro describes it.
+#[doc(hidden)]
+pub struct Method {
+    pub name: &'static str,
+    pub docs: &'static str,
+    pub params: &'static [Param],
+    pub returns: &'static str,
+    pub fails: Option<&'static str>,
+}
+
+/// A parameter as the macro describes it.
+#[doc(hidden)]
+pub struct Param {
+    pub name: &'static str,
+    pub ty: &'static str,
+}
+
+/// The way to an instance of a class.
+#[doc(hidden)]
+pub enum Construct {
+    Sequential(fn(Arguments) -> Result<Box<dyn Sequential>>),
+    #[cfg(feature = "async")]
+    Concurrent(fn(Arguments) -> crate::task::BoxFuture<Result<std::rc::Rc<dyn Concurrent>>>),
+}
+
+/// An actor that runs one call at a time.
+#[doc(hidden)]
+pub trait Sequential {
+    fn invoke(&mut self, method: u32, args: Vec<host::Value>) -> Result<host::Value>;
+}
+
+/// An actor whose calls interleave where they await.
+#[cfg(feature = "async")]
+#[doc(hidden)]
+pub trait Concurrent {
+    fn invoke(
+        self: std::rc::Rc<Self>,
+        method: u32,
+        args: Vec<host::Value>,
+    ) -> crate::task::BoxFuture<Result<host::Value>>;
+}
+
+/// The driver as the macro describes it.
+#[doc(hidden)]
+pub struct Driver {
+    pub docs: &'static str,
+    /// Where it is, to tell two of them apart.
+    pub location: &'static str,
+    pub run: Run,
+}
+
+/// The two kinds of driver.
+#[doc(hidden)]
+pub enum Run {
+    Blocking(fn(Vec<String>) -> Result<()>),
+    #[cfg(feature = "async")]
+    Async(fn(Vec<String>) -> crate::task::BoxFuture<Result<()>>),
+}
+
+/// What the macros hand to `inventory`.
+#[doc(hidden)]
+pub enum Registration {
+    Class(&'static Class),
+    Driver(&'static Driver),
+}
+
+inventory::collect!(Registration);
+
+/// The arguments of one call, taken in order.
+#[doc(hidden)]
+pub struct Arguments {
+    values: std::vec::IntoIter<host::Value>,
+    class: &'static Class,
+    method: MethodName,
+    params: &'static [Param],
+    next: usize,
+}
+
+#[derive(Clone, Copy)]
+enum MethodName {
+    New,
+    Is(&'static str),
+}
+
+impl Arguments {
+    pub(crate) fn of_constructor(
+        class: &'static Class,
+        values: Vec<host::Value>,
+    ) -> Result<Self> {
+        Self::new(class, MethodName::New, class.params, values)
+    }
+
+    /// The arguments of a method, if they are as many as it takes.
+    #[inline]
+    pub fn of_method(
+        class: &'static Class,
+        method: &'static Method,
+        values: Vec<host::Value>,
+    ) -> Result<Self> {
+        Self::new(class, MethodName::Is(method.name), method.params, values)
+    }
+
+    #[inline]
+    fn new(
+        class: &'static Class,
+        method: MethodName,
+        params: &'static [Param],
+        values: Vec<host::Value>,
+    ) -> Result<Self> {
+        if values.len() != params.len() {
+            return Err(wrong_count(class, method, params, values.len()));
+        }
+        Ok(Arguments { values: values.into_iter(), class, method, params, next: 0 })
+    }
+
+    /// The next argument.
+    #[inline]
+    pub fn take<T: DeserializeOwned>(&mut self) -> Result<T> {
+        let index = self.next;
+        self.next += 1;
+        let Some(value) = self.values.next() else {
+            return Err(wrong_count(self.class, self.method, self.params, index));
+        };
+        codec::decode(value).map_err(|malformed| self.malformed(index, &malformed))
+    }
+
+    #[cold]
+    fn malformed(&self, index: usize, malformed: &str) -> Error {
+        let place = qualified(self.class, self.method);
+        match self.params.get(index) {
+            Some(param) => Error::Invalid(format!(
+                "{place}: argument `{}` is not a {}: {malformed}",
+                param.name, param.ty
+            )),
+            None => Error::Invalid(format!("{place}: argument {index}: {malformed}")),
+        }
+    }
+}
+
+fn qualified(class: &Class, method: MethodName) -> String {
+    match method {
+        MethodName::New => format!("{}::new", class.name),
+        MethodName::Is(method) => format!("{}.{method}", class.name),
+    }
+}
+
+#[cold]
+fn wrong_count(class: &Class, method: MethodName, params: &[Param], given: usize) -> Error {
+    let params: Vec<String> =
+        params.iter().map(|param| format!("{}: {}", param.name, param.ty)).collect();
+    let noun = if params.len() == 1 { "argument" } else { "arguments" };
+    Error::Invalid(format!(
+        "{} takes {} {noun} ({}), got {given}",
+        qualified(class, method),
+        params.len(),
+        params.join(", "),
+    ))
+}
+
+/// A method that is not in the class's list.
+#[doc(hidden)]
+#[cold]
+pub fn unknown_method(class: &Class, method: u32) -> Error {
+    Error::Invalid(format!(
+        "{} has {} methods, there is none with index {method}",
+        class.name,
+        class.methods.len()
+    ))
+}
+
+/// A method's result on its way out.
+#[doc(hidden)]
+#[inline]
+pub fn reply<T: serde::Serialize>(value: T) -> Result<host::Value> {
+    let mut attachments = Attachments::default();
+    let mut bytes = Scratch::take();
+    let encoded = codec::encode(&value, &mut bytes, &mut attachments);
+    // What the result held is given away; what the actor holds too is not.
+    drop(value);
+    encoded?;
+    attachments.into_value(bytes.into_exact())
+}

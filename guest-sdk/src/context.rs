@@ -1,0 +1,62 @@
+//! Who is running: ids, a handle to oneself, cancellation, the end.
+
+use crate::class::Actor;
+use crate::error::{Error, Result};
+use crate::handle::Handle;
+use crate::host;
+
+/// The ids of the running actor, for logs and decisions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// This actor.
+    pub actor: String,
+    /// Its class; empty in a driver.
+    pub class: String,
+    /// The job it belongs to.
+    pub job: String,
+    /// The node it runs on.
+    pub node: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// 0 for the first life; counts restarts.
+    pub incarnation: u32,
+}
+
+impl Identity {
+    /// Whether the actor was constructed anew after a crash.
+    pub fn was_restarted(&self) -> bool {
+        self.incarnation > 0
+    }
+}
+
+/// The running actor's ids.
+pub fn current() -> Identity {
+    host::current()
+}
+
+/// A handle to the running actor, to be handed to others; an error in a driver
+/// and in an actor of another class.
+pub fn me<A: Actor>() -> Result<Handle<A>> {
+    let Some(raw) = host::me() else {
+        return Err(Error::Invalid("a driver has no handle to itself".to_owned()));
+    };
+    let class = raw.class();
+    if class == A::CLASS.name {
+        Ok(Handle::new(raw))
+    } else {
+        Err(Error::Invalid(format!("this actor is a {class}, not a {}", A::CLASS.name)))
+    }
+}
+
+/// Whether the running call was cancelled or its time has passed. A long
+/// computation asks now and then.
+pub fn is_cancelled() -> bool {
+    host::is_cancelled(crate::task::current_call())
+}
+
+/// Ends this actor once the running call and those queued before are done.
+pub fn exit() {
+    host::exit();
+}

@@ -1,0 +1,222 @@
+//! What an actor needs and how it lives.
+
+use std::ops::Deref;
+
+use crate::args::Args;
+use crate::class::Actor;
+use crate::error::{Error, Result};
+use crate::handle::Handle;
+use crate::host::{self, IfExists};
+
+/// The options of a class or of one actor; absent means: not said here.
+#[doc(hidden)]
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ActorOptions {
+    pub cpus: Option<f64>,
+    pub gpus: Option<f64>,
+    pub memory: Option<u64>,
+    pub resources: Vec<(String, f64)>,
+    pub max_restarts: Option<i32>,
+    pub max_retries: Option<i32>,
+    pub max_concurrency: Option<u32>,
+    pub max_pending_calls: Option<u32>,
+    pub name: Option<String>,
+    pub namespace: Option<String>,
+    pub detached: Option<bool>,
+}
+
+/// An actor to be created.
+#[doc(hidden)]
+#[derive(Default)]
+pub struct Spawning {
+    options: ActorOptions,
+    get_if_exists: bool,
+    /// The first option that makes no sense; creating answers it.
+    problem: Option<Error>,
+}
+
+impl Spawning {
+    /// Creates an actor.
+    pub fn spawn<A: Actor>(&self, args: Args) -> Result<Handle<A>> {
+        if let Some(problem) = &self.problem {
+            return Err(problem.clone());
+        }
+        let exists = if self.get_if_exists { IfExists::Get } else { IfExists::Refuse };
+        args.send(|args| host::spawn(A::CLASS.name, args, &self.options, exists))
+            .map(Handle::new)
+    }
+
+    fn invalid(&mut self, message: String) {
+        self.problem.get_or_insert(Error::Invalid(message));
+    }
+}
+
+/// Options for one actor of class `A`; each overrides the class's own.
+///
+/// ```
+/// use greenroom::prelude::*;
+/// # struct Counter;
+/// # #[actor]
+/// # impl Counter {
+/// #     fn new() -> Self { Counter }
+/// #     fn ready(&self) -> bool { true }
+/// # }
+/// # fn main() -> Result<()> {
+/// let counter = Counter::options()
+///     .cpus(0.5)
+///     .memory("64MiB")
+///     .max_restarts(3)
+///     .name("hits")
+///     .get_if_exists()
+///     .remote()?;
+/// assert!(get(counter.ready().remote()?)?);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "options do nothing until `.remote(…)` creates the actor"]
+pub struct Options<A: Actor> {
+    spawner: A::Spawner,
+}
+
+impl<A: Actor> Default for Options<A> {
+    fn default() -> Self {
+        Options { spawner: A::Spawner::default() }
+    }
+}
+
+/// `remote` is here: it takes the constructor's parameters.
+impl<A: Actor> Deref for Options<A> {
+    type Target = A::Spawner;
+
+    fn deref(&self) -> &A::Spawner {
+        &self.spawner
+    }
+}
+
+impl<A: Actor> Options<A> {
+    fn set(mut self, set: impl FnOnce(&mut ActorOptions)) -> Self {
+        set(&mut self.spawner.as_mut().options);
+        self
+    }
+
+    /// CPUs, or a fraction of one, reserved on the actor's node.
+    pub fn cpus(self, cpus: f64) -> Self {
+        self.set(|options| options.cpus = Some(cpus))
+    }
+
+    /// GPUs, or a fraction of one.
+    pub fn gpus(self, gpus: f64) -> Self {
+        self.set(|options| options.gpus = Some(gpus))
+    }
+
+    /// Memory: reserved on the actor's node, and its limit. Bytes, or text
+    /// such as `"64MiB"`.
+    pub fn memory(mut self, memory: impl MemorySize) -> Self {
+        match memory.to_bytes() {
+            Ok(bytes) => self.set(|options| options.memory = Some(bytes)),
+            Err(problem) => {
+                self.spawner.as_mut().invalid(problem);
+                self
+            }
+        }
+    }
+
+    /// An amount of a custom resource, reserved on the actor's node.
+    pub fn resource(self, name: impl Into<String>, amount: f64) -> Self {
+        let name = name.into();
+        self.set(|options| options.resources.push((name, amount)))
+    }
+
+    /// How often the actor may be constructed anew after a crash; -1: no
+    /// bound.
+    pub fn max_restarts(self, restarts: i32) -> Self {
+        self.set(|options| options.max_restarts = Some(restarts))
+    }
+
+    /// How often a call may be tried again after a crash; -1: no bound. With
+    /// more than 0 a method may run more than once for one call.
+    pub fn max_retries(self, retries: i32) -> Self {
+        self.set(|options| options.max_retries = Some(retries))
+    }
+
+    /// Calls in progress at once; more than 1 only for async classes.
+    pub fn max_concurrency(self, calls: u32) -> Self {
+        self.set(|options| options.max_concurrency = Some(calls))
+    }
+
+    /// Calls that may wait in the actor's mailbox.
+    pub fn max_pending_calls(self, calls: u32) -> Self {
+        self.set(|options| options.max_pending_calls = Some(calls))
+    }
+
+    /// A name, unique in its namespace.
+    pub fn name(self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        self.set(|options| options.name = Some(name))
+    }
+
+    /// Where the name lives.
+    pub fn namespace(self, namespace: impl Into<String>) -> Self {
+        let namespace = namespace.into();
+        self.set(|options| options.namespace = Some(namespace))
+    }
+
+    /// The actor outlives its job and its handles, until it is killed.
+    pub fn detached(self) -> Self {
+        self.set(|options| options.detached = Some(true))
+    }
+
+    /// If the name is taken, answer the actor that has it; the constructor's
+    /// arguments are then ignored.
+    pub fn get_if_exists(mut self) -> Self {
+        self.spawner.as_mut().get_if_exists = true;
+        self
+    }
+}
+
+/// An amount of memory: bytes, or text such as `"256MiB"`.
+pub trait MemorySize {
+    #[doc(hidden)]
+    fn to_bytes(self) -> Result<u64, String>;
+}
+
+impl MemorySize for u64 {
+    fn to_bytes(self) -> Result<u64, String> {
+        Ok(self)
+    }
+}
+
+impl MemorySize for &str {
+    fn to_bytes(self) -> Result<u64, String> {
+        parse_memory(self)
+    }
+}
+
+impl MemorySize for &String {
+    fn to_bytes(self) -> Result<u64, String> {
+        parse_memory(self)
+    }
+}
+
+/// The units of memory; `#[actor(memory = …)]` knows the same.
+const UNITS: [(&str, u64); 8] = [
+    ("", 1),
+    ("B", 1),
+    ("kB", 1000),
+    ("KiB", 1 << 10),
+    ("MB", 1000 * 1000),
+    ("MiB", 1 << 20),
+    ("GB", 1000 * 1000 * 1000),
+    ("GiB", 1 << 30),
+];
+
+fn parse_memory(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is not an amount of memory (such as 256MiB or 1GB)");
+    let text = text.trim();
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let unit = unit.trim();
+    let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
+    number.checked_mul(*factor).ok_or_else(wrong)
+}

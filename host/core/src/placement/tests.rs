@@ -1,0 +1,118 @@
+use super::*;
+
+fn of<const N: usize>(entries: [(&str, f64); N]) -> Resources {
+    entries.map(|(name, n)| (name, Amount::from_f64(n).unwrap())).into_iter().collect()
+}
+
+fn node<const N: usize, const M: usize>(
+    id: u32,
+    total: [(&str, f64); N],
+    free: [(&str, f64); M],
+) -> NodeView {
+    let name = ["alpha", "beta", "gamma"].get(id as usize - 1).unwrap_or(&"other");
+    NodeView { id: NodeId(id), name: (*name).into(), total: of(total), free: of(free) }
+}
+
+fn place<const N: usize>(asked: [(&str, f64); N], nodes: &[NodeView]) -> Option<u32> {
+    match decide(&Request { resources: of(asked) }, nodes) {
+        Decision::Place(node) => Some(node.0),
+        Decision::Wait(_) | Decision::Never(_) => None,
+    }
+}
+
+fn explained<const N: usize>(asked: [(&str, f64); N], nodes: &[NodeView]) -> String {
+    let request = Request { resources: of(asked) };
+    explain(&request, &decide(&request, nodes))
+}
+
+#[test]
+fn a_node_is_packed_to_half_before_the_next_is_begun() {
+    let half =
+        [node(1, [("cpus", 4.0)], [("cpus", 3.0)]), node(2, [("cpus", 4.0)], [("cpus", 4.0)])];
+    assert_eq!(place([("cpus", 1.0)], &half), Some(1));
+    assert_eq!(place([("cpus", 1.5)], &half), Some(2));
+}
+
+#[test]
+fn past_half_the_least_full_is_next() {
+    let nodes = [
+        node(1, [("cpus", 4.0)], [("cpus", 1.0)]),
+        node(2, [("cpus", 8.0)], [("cpus", 4.0)]),
+        node(3, [("cpus", 4.0)], [("cpus", 1.0)]),
+    ];
+    assert_eq!(place([("cpus", 1.0)], &nodes), Some(2));
+    assert_eq!(place([("cpus", 1.0)], &[nodes[2].clone(), nodes[0].clone()]), Some(1));
+}
+
+#[test]
+fn the_fullest_resource_counts_even_if_it_is_not_asked_for() {
+    let total = [("cpus", 4.0), ("memory", 100.0)];
+    let nodes = [
+        node(1, total, [("cpus", 4.0), ("memory", 10.0)]),
+        node(2, total, [("cpus", 4.0), ("memory", 60.0)]),
+    ];
+    assert_eq!(place([("cpus", 1.0)], &nodes), Some(2));
+}
+
+#[test]
+fn gpu_nodes_are_left_to_those_who_ask_for_gpus() {
+    let gpus = node(1, [("cpus", 4.0), ("gpus", 1.0)], [("cpus", 4.0), ("gpus", 1.0)]);
+    let full = node(2, [("cpus", 4.0)], [("cpus", 1.0)]);
+    let nodes = [gpus, full];
+    assert_eq!(place([("cpus", 1.0)], &nodes), Some(2));
+    assert_eq!(place([("cpus", 2.0)], &nodes), Some(1));
+    assert_eq!(place([("gpus", 0.5)], &nodes), Some(1));
+    assert_eq!(place([], &nodes), Some(2));
+}
+
+#[test]
+fn a_full_cluster_is_waited_for() {
+    let nodes = [
+        node(1, [("gpus", 4.0)], [("gpus", 1.0)]),
+        node(2, [("gpus", 1.0)], [("gpus", 1.0)]),
+        node(3, [("gpus", 2.0)], []),
+    ];
+    assert_eq!(
+        explained([("gpus", 2.0)], &nodes),
+        "gpus 2 waits: alpha cannot hold 2 gpus now (1 of 4 free); \
+         gamma cannot hold 2 gpus now (0 of 2 free)"
+    );
+}
+
+#[test]
+fn what_no_node_has_is_refused_with_the_most_there_is() {
+    let nodes = [node(1, [("gpus", 1.0)], []), node(2, [("memory", 1e6)], [("memory", 1e6)])];
+    assert_eq!(explained([("gpus", 2.0)], &nodes), "no node has 2 gpus (largest has 1)");
+    assert_eq!(
+        explained([("memory", f64::from(1 << 20)), ("tpu", 1.0)], &nodes),
+        "no node has 1 MiB of memory (largest has 976.56 KiB); no node has 1 tpu (largest has 0)"
+    );
+}
+
+#[test]
+fn what_is_never_in_one_place_is_refused_node_by_node() {
+    let nodes =
+        [node(1, [("cpus", 8.0), ("gpus", 1.0)], []), node(2, [("cpus", 2.0), ("gpus", 4.0)], [])];
+    assert_eq!(
+        explained([("cpus", 4.0), ("gpus", 2.0)], &nodes),
+        "alpha cannot hold 2 gpus (has 1); beta cannot hold 4 cpus (has 2)"
+    );
+}
+
+#[test]
+fn without_a_node_nothing_is_placed() {
+    assert_eq!(explained([], &[]), "there is no node");
+    assert_eq!(explained([("cpus", 1.0)], &[]), "there is no node");
+}
+
+#[test]
+fn nothing_fits_on_a_full_node() {
+    assert_eq!(explained([], &[node(1, [("cpus", 1.0)], [])]), "nothing placed on n1");
+}
+
+#[test]
+fn a_long_explanation_is_cut() {
+    let nodes: Vec<NodeView> = (1..=100).map(|id| node(id, [("cpus", 1.0)], [])).collect();
+    let text = explained([("cpus", 1.0)], &nodes);
+    assert!(text.ends_with("other cannot hold 1 cpus now (0 of 1 free); and 92 more"), "{text}");
+}

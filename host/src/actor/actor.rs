@@ -1,0 +1,458 @@
+//! The actor as handles see it: a mailbox that takes calls and orders.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use host_core::id::Label;
+use host_core::package::ClassInfo;
+use host_core::restart::Restarts;
+use host_core::spec::{ActorSpec, Concurrency};
+use host_core::{limits, ActorId, Cause, Error, JobId, NodeId};
+use host_wasi::{Output, Profile};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::life::{self, LifeFuture};
+use super::mail::{Mail, Queued};
+use crate::log::{LineLog, Sink};
+use crate::refs::{drops, Arg, Call, Handle, ObjectRef, Target, Value};
+use crate::sandbox::{CallSlot, Package, Services};
+
+/// What actors need of the node they live on.
+pub trait Env: Send + Sync {
+    /// Whom its guests ask.
+    fn services(&self) -> Arc<dyn Services>;
+
+    /// What guests are granted.
+    fn profile(&self, role: &Role) -> Arc<Profile>;
+
+    /// Where an actor's output goes.
+    fn output(&self, actor: &Arc<Actor>) -> Arc<dyn Output>;
+
+    /// Where log lines go.
+    fn sink(&self) -> &dyn Sink;
+
+    /// The node.
+    fn node(&self) -> NodeId;
+
+    /// Time since the node started.
+    fn now(&self) -> Duration;
+
+    /// Where actors' tasks run.
+    fn runtime(&self) -> &tokio::runtime::Handle;
+
+    /// Accounts for a result that stays in memory.
+    fn keep(&self, object: &ObjectRef, value: &Value) -> Result<Option<Box<dyn Send>>, Error>;
+
+    /// Told when an incarnation crashed and another follows.
+    fn restarting(&self, actor: &Actor, error: &Error, delay: Duration);
+
+    /// Told once, when an actor has ended for good.
+    fn ended(&self, actor: &Actor, death: &Error);
+}
+
+/// What an actor is for.
+pub enum Role {
+    /// An actor of the class at this place of its package.
+    Class {
+        /// The class's place.
+        index: usize,
+        /// The constructor's arguments, kept while there may be a restart.
+        args: Mutex<Vec<Arg>>,
+    },
+    /// The driver of its package.
+    Driver {
+        /// Its arguments.
+        args: Vec<String>,
+        /// Settled with the driver's end.
+        done: ObjectRef,
+    },
+}
+
+/// An actor, from its creation to its end.
+pub struct Actor {
+    /// Class and id.
+    pub label: Label,
+    /// The job that created it.
+    pub job: JobId,
+    /// The package it is of.
+    pub package: Arc<Package>,
+    /// Its options, complete.
+    pub spec: ActorSpec,
+    pub(super) role: Role,
+    pub(super) log: LineLog,
+    pub(super) env: Arc<dyn Env>,
+    pub(super) me: Weak<Actor>,
+    /// Handles in the hands of guests and clients.
+    handles: AtomicUsize,
+    /// Held for a few instructions at a time, never across a wait.
+    pub(super) shared: Mutex<Shared>,
+}
+
+pub(super) struct Shared {
+    pub(super) mail: Mail,
+    pub(super) life: Life,
+    pub(super) phase: Phase,
+    /// Calls that were begun: one, or in async actors many.
+    pub(super) running: Vec<Running>,
+    pub(super) order: Option<Order>,
+    /// The actor ends with this cause when its mailbox is empty.
+    pub(super) closing: Option<Cause>,
+    /// Calls that may begin before the life has to yield.
+    pub(super) allowance: u32,
+    pub(super) restarts: Restarts,
+    /// No new life before this.
+    pub(super) not_before: Option<Instant>,
+    /// A cancelled call that has not stopped by then is interrupted.
+    pub(super) grace: Option<(ObjectRef, Instant)>,
+    pub(super) task: Task,
+    pub(super) death: Option<Arc<Error>>,
+    pub(super) calls_done: u64,
+}
+
+/// Where the future of the present life is.
+pub(super) enum Life {
+    /// The node has not granted its resources yet: the reason.
+    Waiting(String),
+    /// At rest or suspended.
+    Here(LifeFuture),
+    /// With whoever polls it right now.
+    Out,
+    /// Over.
+    Gone,
+}
+
+/// How far the present life is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Phase {
+    /// Not polled yet.
+    New,
+    /// Instantiating or constructing.
+    Starting,
+    /// Waiting for a call.
+    Idle,
+    /// In a call.
+    Running,
+}
+
+/// A call that was begun.
+pub(super) struct Running {
+    pub(super) queued: Queued,
+    pub(super) slot: Arc<CallSlot>,
+}
+
+/// What somebody wants of an actor besides its calls.
+#[derive(Clone, Debug)]
+pub(super) enum Order {
+    /// End, for good, with this cause.
+    End(Cause),
+    /// End this incarnation, as if it had crashed with this error.
+    Crash(Error),
+}
+
+/// The actor's own task.
+pub(super) enum Task {
+    /// Not needed so far.
+    None,
+    /// Spawned; it has not run yet, so it needs no waking.
+    Spawned,
+    /// Woken through this.
+    Runs(Waker),
+}
+
+/// What an actor is doing, for people.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum State {
+    /// Waiting for resources: the reason.
+    Pending(String),
+    /// Instantiating or constructing.
+    Starting,
+    /// Waiting for a call.
+    Idle,
+    /// In a call.
+    Running,
+    /// Ended: the cause.
+    Dead(String),
+}
+
+/// An actor at one moment, for people.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Class and id.
+    pub label: Label,
+    /// What it is doing.
+    pub state: State,
+    /// Calls waiting.
+    pub waiting: usize,
+    /// Calls that have ended.
+    pub done: u64,
+    /// Restarts so far.
+    pub restarts: u32,
+    /// Handles to it.
+    pub handles: usize,
+}
+
+impl Actor {
+    /// A new actor, at rest until it is woken. With `waiting`, until its
+    /// resources are [granted](Actor::grant).
+    pub fn new(
+        label: Label,
+        job: JobId,
+        package: Arc<Package>,
+        spec: ActorSpec,
+        role: Role,
+        env: Arc<dyn Env>,
+        waiting: Option<String>,
+    ) -> Arc<Actor> {
+        let shared = Shared {
+            mail: Mail::new(spec.max_pending_calls),
+            life: Life::Gone,
+            phase: Phase::New,
+            running: Vec::new(),
+            order: None,
+            closing: None,
+            allowance: 0,
+            restarts: Restarts::new(spec.max_restarts),
+            not_before: None,
+            grace: None,
+            task: Task::None,
+            death: None,
+            calls_done: 0,
+        };
+        let actor = Arc::new_cyclic(|me| Actor {
+            label,
+            job,
+            package,
+            spec,
+            role,
+            log: LineLog::default(),
+            env,
+            me: me.clone(),
+            handles: AtomicUsize::new(0),
+            shared: Mutex::new(shared),
+        });
+        let life = match waiting {
+            Some(reason) => Life::Waiting(reason),
+            None => Life::Here(life::begin(actor.clone(), 0)),
+        };
+        actor.shared.lock().life = life;
+        actor
+    }
+
+    /// The node has reserved what it asked for.
+    pub fn grant(&self) {
+        let Some(me) = self.me.upgrade() else { return };
+        {
+            let mut shared = self.shared.lock();
+            if matches!(shared.life, Life::Waiting(_)) {
+                shared.life = Life::Here(life::begin(me, 0));
+            }
+        }
+        self.wake();
+    }
+
+    /// Ends it once the calls that are queued now are done.
+    pub fn close(&self, cause: Cause) {
+        self.shared.lock().closing.get_or_insert(cause);
+        self.wake();
+    }
+
+    /// Ends it now.
+    pub fn end(&self, cause: Cause) {
+        self.give_order(Order::End(cause));
+    }
+
+    /// Why it is dead, if it is.
+    pub fn death(&self) -> Option<Arc<Error>> {
+        self.shared.lock().death.clone()
+    }
+
+    /// What it is doing.
+    pub fn snapshot(&self) -> Snapshot {
+        let shared = self.shared.lock();
+        let state = match (&shared.death, &shared.life, shared.phase) {
+            (Some(death), ..) => State::Dead(death.to_string()),
+            (None, Life::Waiting(reason), _) => State::Pending(reason.clone()),
+            (None, _, Phase::New | Phase::Starting) => State::Starting,
+            (None, _, Phase::Idle) => State::Idle,
+            (None, _, Phase::Running) => State::Running,
+        };
+        Snapshot {
+            label: self.label.clone(),
+            state,
+            waiting: shared.mail.len(),
+            done: shared.calls_done,
+            restarts: shared.restarts.used(),
+            handles: self.handles.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Its class; a driver has none.
+    pub(super) fn class_info(&self) -> Option<&ClassInfo> {
+        match &self.role {
+            Role::Class { index, .. } => self.package.info.classes.get(*index),
+            Role::Driver { .. } => None,
+        }
+    }
+
+    /// `Class.method`.
+    pub(super) fn method_label(&self, method: u32) -> &str {
+        match &self.role {
+            Role::Class { index, .. } => self.package.method_label(*index, method),
+            Role::Driver { .. } => "driver",
+        }
+    }
+
+    /// Whether it is a driver, not an actor of a class.
+    pub fn is_driver(&self) -> bool {
+        matches!(self.role, Role::Driver { .. })
+    }
+
+    pub(super) fn is_detached(&self) -> bool {
+        self.spec.detached || self.is_driver()
+    }
+
+    /// The error a call gets that comes too late.
+    pub(super) fn died(&self, cause: Cause, message: String) -> Error {
+        Error::Died { actor: self.label.to_string(), cause, message }
+    }
+
+    fn give_order(&self, order: Order) {
+        {
+            let mut shared = self.shared.lock();
+            // The first end stands; an end outdoes a crash.
+            if shared.death.is_some() || matches!(shared.order, Some(Order::End(_))) {
+                return;
+            }
+            shared.order = Some(order);
+        }
+        self.wake();
+    }
+}
+
+impl Target for Actor {
+    fn id(&self) -> ActorId {
+        self.label.id
+    }
+
+    fn class(&self) -> &str {
+        &self.label.class
+    }
+
+    fn is_sequential(&self) -> bool {
+        self.class_info().is_none_or(|class| class.concurrency == Concurrency::Sequential)
+    }
+
+    fn method_index(&self, name: &str) -> Result<u32, Error> {
+        let class = self
+            .class_info()
+            .ok_or_else(|| Error::Invalid("a driver has no methods".into()))?;
+        class.method_index(name).ok_or_else(|| class.no_method(name))
+    }
+
+    fn send(&self, call: Call, quietly: bool) -> Result<(), Error> {
+        {
+            let mut shared = self.shared.lock();
+            if let Some(death) = &shared.death {
+                // Settled, not refused: a call to a dead actor fails like one
+                // that died on its way.
+                let death = death.clone();
+                drop(shared);
+                call.refuse(death);
+                return Ok(());
+            }
+            shared.mail.push(call, || self.label.to_string())?;
+        }
+        if !quietly {
+            self.wake();
+        }
+        Ok(())
+    }
+
+    fn wake(&self) {
+        {
+            let mut shared = self.shared.lock();
+            match &shared.task {
+                Task::Runs(waker) => return waker.wake_by_ref(),
+                Task::Spawned => return,
+                Task::None if shared.death.is_some() => return,
+                Task::None => shared.task = Task::Spawned,
+            }
+        }
+        self.spawn_task();
+    }
+
+    fn run_inline(self: Arc<Self>, object: &ObjectRef, cx: &mut Context<'_>) {
+        self.turn_for(object, cx);
+    }
+
+    fn cancel(&self, object: &ObjectRef, why: Error) {
+        let mut shared = self.shared.lock();
+        if let Some(queued) = shared.mail.remove(object) {
+            drop(shared);
+            queued.call.refuse(Arc::new(why));
+            return;
+        }
+        let running = shared.running.iter().find(|running| {
+            running.queued.call.result.as_ref().is_some_and(|result| result.is(object))
+        });
+        let Some(running) = running else { return };
+        let slot = running.slot.clone();
+        if self.is_sequential() {
+            shared.grace = Some((object.clone(), Instant::now() + limits::CANCEL_GRACE));
+        }
+        drop(shared);
+        slot.cancel(why.clone());
+        // The caller need not wait until the callee has noticed.
+        object.settle(Err(Arc::new(why)), None);
+        self.wake();
+    }
+
+    fn kill(&self, restart: bool) {
+        if restart {
+            let why = format!("{} was killed, and starts anew; the call may have run", self.label);
+            self.give_order(Order::Crash(Error::Unavailable(why)));
+        } else {
+            self.give_order(Order::End(Cause::Killed));
+        }
+    }
+
+    fn retain(&self) {
+        self.handles.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn release(self: Arc<Self>) {
+        // Like an Arc's count: the last release must see all before it.
+        if self.handles.fetch_sub(1, Ordering::AcqRel) > 1 || self.is_detached() {
+            return;
+        }
+        let life = {
+            let mut shared = self.shared.lock();
+            shared.closing.get_or_insert(Cause::Released);
+            let at_rest = shared.phase == Phase::Idle
+                && shared.mail.is_empty()
+                && shared.order.is_none()
+                && matches!(shared.life, Life::Here(_));
+            at_rest.then(|| std::mem::replace(&mut shared.life, Life::Gone))
+        };
+        match life {
+            Some(life) => {
+                self.die(Cause::Released, "its last handle was dropped".into());
+                drops::flat(LifeBox(life));
+            }
+            None => self.wake(),
+        }
+    }
+}
+
+/// A life on its way to be dropped.
+struct LifeBox(#[allow(dead_code, reason = "held to be dropped")] Life);
+
+impl Actor {
+    /// A handle to it.
+    pub fn handle(self: &Arc<Self>) -> Handle {
+        Handle::new(self.clone())
+    }
+}

@@ -1,0 +1,122 @@
+//! Every way an incarnation, or an actor, can end.
+
+use std::sync::Arc;
+
+use host_core::restart::AfterCrash;
+use host_core::{Cause, Error};
+use tokio::time::Instant;
+
+use super::actor::{Actor, Life, Order, Phase, Role, Task};
+use super::life::{self, End};
+use super::mail::{refuse, Queued};
+use crate::refs::{drops, Target, Value};
+
+impl Actor {
+    /// Carries out an order, after the life it was for is gone.
+    pub(super) fn obey(self: &Arc<Self>, order: Order) {
+        match order {
+            Order::End(cause) => self.die(cause, cause_in_words(cause)),
+            Order::Crash(error) => self.crashed(error),
+        }
+    }
+
+    /// Draws the consequences of an incarnation's end.
+    pub(super) fn conclude(self: &Arc<Self>, end: End) {
+        match end {
+            End::Done(cause) => self.die(cause, cause_in_words(cause)),
+            End::Crashed(error) => self.crashed(error),
+            End::Unborn(error) => self.die(Cause::ConstructorFailed, unborn(&error)),
+            End::Driver(result) => {
+                if let Role::Driver { done, .. } = &self.role {
+                    done.settle(result.map(|()| Value::default()).map_err(Arc::new), None);
+                }
+                self.die(Cause::Exited, "the driver returned".into());
+            }
+        }
+    }
+
+    /// The incarnation is lost: calls that may be tried again go back to the
+    /// front, others get the error, and another incarnation follows if one is
+    /// left.
+    fn crashed(self: &Arc<Self>, error: Error) {
+        let now = self.env.now();
+        let mut lost = Vec::new();
+        let delay = {
+            let mut shared = self.shared.lock();
+            shared.phase = Phase::New;
+            shared.grace = None;
+            let running = std::mem::take(&mut shared.running);
+            let after = shared.restarts.crashed(now);
+            let AfterCrash::Restart { incarnation, delay } = after else {
+                drop(shared);
+                lost.extend(running.into_iter().map(|running| running.queued));
+                refuse(lost, &Arc::new(error.clone()));
+                return self.die(Cause::Crashed, error.to_string());
+            };
+            let mut again = Vec::new();
+            for running in running {
+                let Queued { call, attempts } = running.queued;
+                let queued = Queued { call, attempts };
+                if queued.may_retry(self) {
+                    again.push(Queued { attempts: attempts + 1, ..queued });
+                } else {
+                    lost.push(queued);
+                }
+            }
+            shared.mail.put_back(again);
+            shared.life = Life::Here(life::begin(self.clone(), incarnation));
+            shared.not_before = (!delay.is_zero()).then(|| Instant::now() + delay);
+            delay
+        };
+        refuse(lost, &Arc::new(error.clone()));
+        self.env.restarting(self, &error, delay);
+        self.wake();
+    }
+
+    /// The actor's end: everything that waits on it learns why.
+    pub(super) fn die(&self, cause: Cause, message: String) {
+        let death = Arc::new(self.died(cause, message));
+        let (left, task, life) = {
+            let mut shared = self.shared.lock();
+            if shared.death.is_some() {
+                return;
+            }
+            shared.death = Some(death.clone());
+            let mut left: Vec<_> =
+                std::mem::take(&mut shared.running).into_iter().map(|r| r.queued).collect();
+            left.extend(shared.mail.drain());
+            let life = std::mem::replace(&mut shared.life, Life::Gone);
+            (left, std::mem::replace(&mut shared.task, Task::None), life)
+        };
+        refuse(left, &death);
+        match &self.role {
+            Role::Driver { done, .. } => {
+                done.settle(Err(death.clone()), None);
+            }
+            Role::Class { args, .. } => drops::flat(std::mem::take(&mut *args.lock())),
+        }
+        self.finish_log();
+        self.env.ended(self, &death);
+        if let Task::Runs(waker) = task {
+            waker.wake();
+        }
+        drop(life);
+    }
+}
+
+fn unborn(error: &Error) -> String {
+    format!("its constructor failed: {error}")
+}
+
+fn cause_in_words(cause: Cause) -> String {
+    match cause {
+        Cause::Killed => "it was killed",
+        Cause::Released => "its last handle was dropped",
+        Cause::Exited => "it ended itself",
+        Cause::JobEnded => "the job that created it ended",
+        Cause::ConstructorFailed => "its constructor failed",
+        Cause::Crashed => "it crashed",
+        Cause::NodeLost => "its node was lost",
+    }
+    .into()
+}

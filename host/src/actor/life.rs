@@ -1,0 +1,252 @@
+//! An incarnation: instantiate, construct, then call after call.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use host_core::spec::{Concurrency, Tries};
+use host_core::{limits, Cause, Error};
+use parking_lot::Mutex;
+
+use super::actor::{Actor, Phase, Role, Running};
+use super::mail::Queued;
+use crate::refs::{Arg, Call, Outcome, Value};
+use crate::sandbox::{Birth, CallSlot, Caller, Identity, Instance, Job, Stop};
+
+/// The future of one incarnation.
+pub(super) type LifeFuture = Pin<Box<dyn Future<Output = End> + Send>>;
+
+/// How an incarnation ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// All it was to do is done.
+    Done(Cause),
+    /// The driver returned.
+    Driver(Result<(), Error>),
+    /// Its constructor failed, or it could not even be instantiated.
+    Unborn(Error),
+    /// It crashed in the call that is noted as running.
+    Crashed(Error),
+}
+
+/// The future of an incarnation; nothing happens before it is polled.
+pub(super) fn begin(actor: Arc<Actor>, incarnation: u32) -> LifeFuture {
+    Box::pin(live(actor, incarnation))
+}
+
+async fn live(actor: Arc<Actor>, incarnation: u32) -> End {
+    actor.shared.lock().phase = Phase::Starting;
+    let mut instance = match Instance::new(birth(&actor, incarnation)).await {
+        Ok(instance) => instance,
+        Err(error) => return End::Unborn(error),
+    };
+    let concurrency = match &actor.role {
+        Role::Driver { args, .. } => return End::Driver(run(&mut instance, args.clone()).await),
+        Role::Class { args, .. } => {
+            if let Err(error) = construct(&actor, &mut instance, birth_args(&actor, args)).await {
+                return End::Unborn(error);
+            }
+            actor.class_info().map_or(Concurrency::Sequential, |class| class.concurrency)
+        }
+    };
+    match concurrency {
+        Concurrency::Sequential => one_by_one(actor, instance).await,
+        Concurrency::Concurrent => many_at_once(actor, instance).await,
+    }
+}
+
+fn birth(actor: &Arc<Actor>, incarnation: u32) -> Birth {
+    let identity = Identity {
+        label: actor.label.clone(),
+        job: actor.job,
+        node: actor.env.node(),
+        namespace: actor.spec.namespace.clone(),
+        name: actor.spec.name.clone(),
+        incarnation,
+        is_driver: actor.is_driver(),
+    };
+    let me = actor.me.clone();
+    Birth {
+        code: actor.package.code.clone(),
+        services: actor.env.services(),
+        caller: Arc::new(Caller { identity, package: actor.package.clone(), me }),
+        memory_bytes_max: actor.spec.memory_bytes_max,
+        profile: actor.env.profile(&actor.role),
+        output: actor.env.output(actor),
+    }
+}
+
+async fn run(instance: &mut Instance, args: Vec<String>) -> Result<(), Error> {
+    match instance.run(args).await {
+        Ok(()) => Ok(()),
+        Err(Stop::Answered(error) | Stop::Crashed(error)) => Err(error),
+    }
+}
+
+async fn construct(
+    actor: &Actor,
+    instance: &mut Instance,
+    args: Vec<Arg>,
+) -> Result<(), Error> {
+    let args = values(args).await.map_err(|error| (*error).clone())?;
+    let constructed = instance.construct(&actor.label.class, args);
+    match tokio::time::timeout(limits::CONSTRUCT_TIME, constructed).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(Stop::Answered(error) | Stop::Crashed(error))) => Err(error),
+        Err(_) => Err(Error::TimedOut(format!(
+            "the constructor was not done after {:?}",
+            limits::CONSTRUCT_TIME
+        ))),
+    }
+}
+
+/// The constructor's arguments: given away if this is the only life.
+fn birth_args(actor: &Actor, args: &Mutex<Vec<Arg>>) -> Vec<Arg> {
+    let mut args = args.lock();
+    if actor.spec.max_restarts == Tries::AtMost(0) {
+        std::mem::take(&mut *args)
+    } else {
+        args.clone()
+    }
+}
+
+/// The arguments' values, once they are there.
+async fn values(args: Vec<Arg>) -> Result<Vec<Value>, Arc<Error>> {
+    let mut values = Vec::with_capacity(args.len());
+    for arg in args {
+        values.push(arg.value().await?);
+    }
+    Ok(values)
+}
+
+/// The life of a sequential actor.
+async fn one_by_one(actor: Arc<Actor>, mut instance: Instance) -> End {
+    let slot = instance.slot().clone();
+    loop {
+        let call = match next(&actor, &slot).await {
+            Ok(call) => call,
+            Err(cause) => return End::Done(cause),
+        };
+        // The arguments are settled, but some may have to be fetched.
+        let outcome = match values(call.args).await {
+            Err(error) => Err(error),
+            Ok(args) => {
+                let name = actor.method_label(call.method);
+                match instance.invoke(call.method, name, args).await {
+                    Ok(value) => Ok(value),
+                    Err(Stop::Answered(error)) => Err(Arc::new(error)),
+                    Err(Stop::Crashed(error)) => return End::Crashed(error),
+                }
+            }
+        };
+        actor.settle(call.result.as_ref(), call.method, outcome);
+    }
+}
+
+/// The next call, noted as running; or why there will be none.
+async fn next(actor: &Actor, slot: &Arc<CallSlot>) -> Result<Call, Cause> {
+    poll_fn(|cx| {
+        let mut shared = actor.shared.lock();
+        if shared.phase == Phase::Running {
+            shared.calls_done += 1;
+            shared.running.clear();
+        }
+        shared.phase = Phase::Idle;
+        if shared.allowance == 0 {
+            return Poll::Pending;
+        }
+        let Some(queued) = shared.mail.pop(cx.waker()) else {
+            return match shared.closing {
+                Some(cause) if shared.mail.is_empty() => Poll::Ready(Err(cause)),
+                _ => Poll::Pending,
+            };
+        };
+        shared.allowance -= 1;
+        shared.phase = Phase::Running;
+        let call = queued.call.clone();
+        slot.begin(call.result.clone());
+        shared.running.push(Running { queued, slot: slot.clone() });
+        Poll::Ready(Ok(call))
+    })
+    .await
+}
+
+/// The life of an async actor.
+async fn many_at_once(actor: Arc<Actor>, mut instance: Instance) -> End {
+    let most = actor.spec.max_concurrency;
+    let jobs = actor.clone();
+    match instance.serve(most, async move || next_job(&jobs).await).await {
+        Ok(()) => End::Done(actor.shared.lock().closing.unwrap_or(Cause::Exited)),
+        Err(error) => End::Crashed(error),
+    }
+}
+
+async fn next_job(actor: &Arc<Actor>) -> Option<Job> {
+    let (call, slot) = poll_fn(|_| {
+        let mut shared = actor.shared.lock();
+        if shared.running.is_empty() {
+            shared.phase = Phase::Idle;
+        }
+        if shared.allowance == 0 {
+            return Poll::Pending;
+        }
+        let Some(queued) = shared.mail.pop_front() else {
+            return match shared.closing {
+                Some(_) => Poll::Ready(None),
+                None => Poll::Pending,
+            };
+        };
+        shared.allowance -= 1;
+        shared.phase = Phase::Running;
+        let slot = Arc::new(CallSlot::default());
+        let call = queued.call.clone();
+        slot.begin(call.result.clone());
+        shared.running.push(Running { queued, slot: slot.clone() });
+        Poll::Ready(Some((call, slot)))
+    })
+    .await?;
+    let Call { method, args, result, .. } = call;
+    let name = actor.method_label(method).to_string();
+    let (actor, mine) = (actor.clone(), slot.clone());
+    let done = move |outcome| {
+        actor.settle(result.as_ref(), method, outcome);
+        let mut shared = actor.shared.lock();
+        shared.calls_done += 1;
+        shared.running.retain(|running| !Arc::ptr_eq(&running.slot, &mine));
+    };
+    Some(Job { method, name, args: Box::pin(values(args)), slot, done: Box::new(done) })
+}
+
+impl Actor {
+    /// Settles a call that has run.
+    fn settle(&self, result: Option<&crate::refs::ObjectRef>, method: u32, outcome: Outcome) {
+        let Some(object) = result else {
+            if let Err(error) = outcome {
+                let method = self.method_label(method);
+                tracing::warn!(actor = %self.label, method, %error, "a call that was told failed");
+            }
+            return;
+        };
+        let kept = outcome.and_then(|value| {
+            let keep = self.env.keep(object, &value).map_err(Arc::new)?;
+            Ok((value, keep))
+        });
+        match kept {
+            Ok((value, keep)) => object.settle(Ok(value), keep),
+            Err(error) => object.settle(Err(error), None),
+        };
+    }
+}
+
+impl Queued {
+    /// Whether the call may be tried again.
+    pub(super) fn may_retry(&self, actor: &Actor) -> bool {
+        let retries = self.call.retries.unwrap_or(actor.spec.max_retries);
+        retries.allow(self.attempts) && !self.is_settled()
+    }
+
+    fn is_settled(&self) -> bool {
+        self.call.result.as_ref().is_some_and(|object| object.is_settled())
+    }
+}

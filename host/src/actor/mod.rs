@@ -1,0 +1,19 @@
+//! Actors: a mailbox, a life, and the rules of both.
+//!
+//! An [`Actor`] is what handles point to. It owns a mailbox and the future of
+//! its present life (an *incarnation*): instantiate, construct, then one call
+//! after the other. Whoever polls that future runs the actor: mostly the
+//! actor's own task, which is spawned when it is first needed, but also a
+//! caller that would otherwise only wait for the answer (`run_inline`).
+//!
+//! Start with [`life`] for what an incarnation does, then [`turn`] for who
+//! makes it go on; [`ending`] has every way an actor can end.
+
+mod actor;
+mod ending;
+mod life;
+mod mail;
+mod output;
+mod turn;
+
+pub use actor::{Actor, Env, Role, Snapshot, State};

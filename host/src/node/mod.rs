@@ -1,0 +1,216 @@
+//! One node: wires the layers together and implements the ports they declare.
+//!
+//! [`Node`] is what a program embeds: it loads packages, runs drivers, creates
+//! actors and calls them. Start with [`Node::start`]. What guests ask for is
+//! in `services`, what actors need of their node in `env`.
+
+mod config;
+mod env;
+mod services;
+mod spawn;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use host_core::id::Label;
+use host_core::names::Names;
+use host_core::placement::Ledger;
+use host_core::spec::{Concurrency, Options};
+use host_core::waits::Waits;
+use host_core::{ActorId, Cause, Error, JobId, NodeId, ObjectId, PackageId};
+use host_wasi::Profile;
+use parking_lot::Mutex;
+
+pub use config::Config;
+
+use crate::actor::{Actor, Role, Snapshot};
+use crate::refs::{Arg, Call, Handle, ObjectRef, Outcome, Target};
+use crate::sandbox::{Engines, LoadError, Package};
+
+/// A running node. Cloning is cheap; the node ends with its last clone.
+#[derive(Clone)]
+pub struct Node(Arc<Inner>);
+
+struct Inner {
+    id: NodeId,
+    config: Config,
+    engines: Engines,
+    /// What actors may do; what drivers may do besides reading arguments.
+    profile: Arc<Profile>,
+    runtime: tokio::runtime::Handle,
+    started: Instant,
+    /// Ids of actors, objects and jobs: one count for all.
+    next: AtomicU64,
+    packages: Mutex<HashMap<PackageId, Arc<Package>>>,
+    actors: Mutex<HashMap<ActorId, Arc<Actor>>>,
+    names: Mutex<Names>,
+    ledger: Mutex<Ledger>,
+    waits: Mutex<Waits>,
+    budget: Arc<AtomicU64>,
+    me: Weak<Inner>,
+}
+
+/// A job: the actors it creates end with it, unless they are detached.
+pub struct Job {
+    node: Node,
+    id: JobId,
+}
+
+impl Node {
+    /// Starts a node on the runtime that this is called on.
+    pub fn start(config: Config) -> anyhow::Result<Node> {
+        let engines = Engines::new(config.pool)?;
+        let profile = Arc::new(Profile::new(config.grants.clone(), Vec::new())?);
+        let runtime = tokio::runtime::Handle::current();
+        let inner = Arc::new_cyclic(|me| Inner {
+            id: NodeId(1),
+            engines,
+            profile,
+            runtime,
+            started: Instant::now(),
+            next: AtomicU64::new(1),
+            packages: Mutex::default(),
+            actors: Mutex::default(),
+            names: Mutex::default(),
+            ledger: Mutex::new(Ledger::new(config.resources.clone())),
+            waits: Mutex::default(),
+            budget: Arc::default(),
+            me: me.clone(),
+            config,
+        });
+        Ok(Node(inner))
+    }
+
+    /// Reads, checks and compiles a package; one that is loaded already is
+    /// not loaded again.
+    pub async fn load(&self, bytes: Vec<u8>) -> Result<Arc<Package>, LoadError> {
+        let cache: Option<&Path> = self.0.config.code_cache.as_deref();
+        let package = Package::load(&self.0.engines, cache, bytes.into()).await?;
+        let mut packages = self.0.packages.lock();
+        let entry = packages.entry(package.code.id);
+        Ok(entry.or_insert_with(|| Arc::new(package)).clone())
+    }
+
+    /// Begins a job.
+    pub fn begin_job(&self) -> Job {
+        Job { node: self.clone(), id: JobId { node: self.0.id, seq: self.0.next_seq() } }
+    }
+
+    /// Every live actor, drivers included, in the order of creation.
+    pub fn actors(&self) -> Vec<Snapshot> {
+        let actors: Vec<_> = self.0.actors.lock().values().cloned().collect();
+        let mut snapshots: Vec<_> = actors.iter().map(|actor| actor.snapshot()).collect();
+        snapshots.sort_by_key(|snapshot| snapshot.label.id);
+        snapshots
+    }
+
+    /// Bytes that objects in memory take.
+    pub fn object_bytes(&self) -> u64 {
+        self.0.budget.load(Ordering::Relaxed)
+    }
+
+    /// The actor with a name.
+    pub fn lookup(&self, name: &str, namespace: &str) -> Result<Handle, Error> {
+        self.0.lookup(name, namespace)
+    }
+}
+
+impl Inner {
+    fn next_seq(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn object_id(&self) -> ObjectId {
+        ObjectId { node: self.id, seq: self.next_seq() }
+    }
+
+    /// Itself, counted: there is one as long as anybody can ask.
+    fn this(&self) -> Arc<Inner> {
+        self.me.upgrade().expect("the node lives while it is called")
+    }
+
+    fn lookup(&self, name: &str, namespace: &str) -> Result<Handle, Error> {
+        let holder = self.names.lock().lookup(namespace, name);
+        let actor = holder.and_then(|id| self.actors.lock().get(&id).cloned());
+        actor.map(|actor| actor.handle()).ok_or_else(|| {
+            Error::Invalid(format!("no actor is named {name:?} in namespace {namespace:?}"))
+        })
+    }
+}
+
+impl Job {
+    /// The job's id.
+    pub fn id(&self) -> JobId {
+        self.id
+    }
+
+    /// Runs a package's driver to its end.
+    pub async fn run(&self, package: &Arc<Package>, args: Vec<String>) -> Result<(), Error> {
+        if package.info.driver.is_none() {
+            return Err(Error::Invalid("the package has no driver (#[driver])".into()));
+        }
+        let inner = &self.node.0;
+        let id = ActorId { node: inner.id, seq: inner.next_seq() };
+        let done = ObjectRef::pending(inner.object_id(), Weak::<Actor>::new());
+        let role = Role::Driver { args, done: done.clone() };
+        let spec = Options::default().resolve(Concurrency::Sequential)?;
+        let label = Label { class: "driver".into(), id };
+        let driver = Actor::new(label, self.id, package.clone(), spec, role, inner.this(), None);
+        inner.actors.lock().insert(id, driver.clone());
+        let _ends = EndOnDrop(&driver);
+        driver.wake();
+        done.outcome().await.map(drop).map_err(|error| (*error).clone())
+    }
+
+    /// Creates an actor.
+    pub fn spawn(
+        &self,
+        package: &Arc<Package>,
+        class: &str,
+        args: Vec<Arg>,
+        options: Options,
+    ) -> Result<Handle, Error> {
+        let handle = self.node.0.spawn_actor(self.id, package, class, args, options, false)?;
+        handle.target().wake();
+        Ok(handle)
+    }
+
+    /// Calls a method; the outcome comes with the object.
+    pub fn call(&self, actor: &Handle, method: &str, args: Vec<Arg>) -> Result<ObjectRef, Error> {
+        let target = actor.target();
+        let object = ObjectRef::pending(self.node.0.object_id(), Arc::downgrade(target));
+        let method = target.method_index(method)?;
+        let result = Some(object.clone());
+        target.send(Call { method, args, result, caller: None, retries: None }, false)?;
+        Ok(object)
+    }
+
+    /// Calls a method and waits for the outcome.
+    pub async fn ask(&self, actor: &Handle, method: &str, args: Vec<Arg>) -> Outcome {
+        let object = self.call(actor, method, args).map_err(Arc::new)?;
+        object.outcome().await
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        let all: Vec<_> = self.node.0.actors.lock().values().cloned().collect();
+        for actor in all {
+            if actor.job == self.id && !actor.spec.detached {
+                actor.end(Cause::JobEnded);
+            }
+        }
+    }
+}
+
+/// A driver that nobody waits for any more ends.
+struct EndOnDrop<'a>(&'a Arc<Actor>);
+
+impl Drop for EndOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.end(Cause::Killed);
+    }
+}

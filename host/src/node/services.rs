@@ -1,0 +1,142 @@
+//! What guests ask their node for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use host_core::spec::Options;
+use host_core::waits::{Ticket, Waiter};
+use host_core::{Cause, Error, Level};
+
+use super::Inner;
+use crate::refs::{Arg, Handle, ObjectRef, Producer, Value};
+use crate::sandbox::{Answer, Caller, Services};
+
+impl Services for Inner {
+    fn spawn<'a>(
+        &'a self,
+        caller: &'a Caller,
+        class: String,
+        args: Vec<Arg>,
+        options: Options,
+        reuse: bool,
+    ) -> Answer<'a, Result<Handle, Error>> {
+        let job = caller.identity.job;
+        let spawned = self.spawn_actor(job, &caller.package, &class, args, options, reuse);
+        Box::pin(std::future::ready(spawned))
+    }
+
+    fn lookup<'a>(
+        &'a self,
+        caller: &'a Caller,
+        name: String,
+        namespace: Option<String>,
+    ) -> Answer<'a, Result<Handle, Error>> {
+        let namespace = namespace.as_deref().unwrap_or(&caller.identity.namespace);
+        Box::pin(std::future::ready(Inner::lookup(self, &name, namespace)))
+    }
+
+    fn pending(&self, producer: Producer) -> ObjectRef {
+        ObjectRef::pending(self.object_id(), producer)
+    }
+
+    fn put(&self, value: Value) -> Result<ObjectRef, Error> {
+        let keep = self.charge(value.weight())?;
+        Ok(ObjectRef::ready(self.object_id(), value, keep))
+    }
+
+    fn cancel_after(&self, object: &ObjectRef, timeout: Duration) {
+        let object = object.clone();
+        self.runtime.spawn(async move {
+            let settled = tokio::time::timeout(timeout, object.outcome()).await;
+            if settled.is_ok() {
+                return;
+            }
+            let why = Error::TimedOut(format!("the call was not done after {timeout:?}"));
+            match object.producer() {
+                Some(producer) => producer.cancel(&object, why),
+                None => {
+                    object.settle(Err(Arc::new(why)), None);
+                }
+            }
+        });
+    }
+
+    fn waiting(
+        &self,
+        caller: &Caller,
+        call: Option<&ObjectRef>,
+        on: &[ObjectRef],
+    ) -> Result<Box<dyn Send>, Error> {
+        let waiter = match call {
+            Some(call) => Waiter::Call(call.id()),
+            None => Waiter::Actor(caller.identity.label.id),
+        };
+        let mut makers: Vec<_> = on.iter().filter_map(maker).collect();
+        makers.sort_unstable();
+        makers.dedup();
+        match self.waits.lock().begin(waiter, &makers) {
+            Ok(ticket) => Ok(Box::new(Wait { node: self.this(), ticket: Some(ticket) })),
+            Err(cycle) => Err(self.cycle(&cycle.path)),
+        }
+    }
+
+    fn exit(&self, caller: &Caller) {
+        let actor = self.actors.lock().get(&caller.identity.label.id).cloned();
+        if let Some(actor) = actor {
+            actor.close(Cause::Exited);
+        }
+    }
+
+    fn max_level(&self) -> Level {
+        self.config.log_level
+    }
+
+    fn log(&self, caller: &Caller, level: Level, target: &str, message: &str) {
+        let actor = self.actors.lock().get(&caller.identity.label.id).cloned();
+        let Some(actor) = actor else { return };
+        actor.log(level, target, message);
+    }
+}
+
+/// What has to go on before the object is settled.
+fn maker(object: &ObjectRef) -> Option<Waiter> {
+    if object.is_settled() {
+        return None;
+    }
+    let producer = object.producer()?;
+    Some(if producer.is_sequential() {
+        Waiter::Actor(producer.id())
+    } else {
+        Waiter::Call(object.id())
+    })
+}
+
+impl Inner {
+    fn cycle(&self, path: &[Waiter]) -> Error {
+        let actors = self.actors.lock();
+        let names: Vec<_> = path
+            .iter()
+            .map(|waiter| match waiter {
+                Waiter::Actor(id) => {
+                    actors.get(id).map_or_else(|| id.to_string(), |actor| actor.label.to_string())
+                }
+                Waiter::Call(object) => format!("the call for {object}"),
+            })
+            .collect();
+        Error::Invalid(format!("call cycle, nobody could go on: {}", names.join(" waits for ")))
+    }
+}
+
+/// A wait in the graph of waits, for as long as it lasts.
+struct Wait {
+    node: Arc<Inner>,
+    ticket: Option<Ticket>,
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.node.waits.lock().end(ticket);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Creating an actor: options, name, resources, then the actor itself.
+
+use std::sync::Arc;
+
+use host_core::id::Label;
+use host_core::package::ClassInfo;
+use host_core::placement::Reserve;
+use host_core::spec::{ActorSpec, Options};
+use host_core::{limits, ActorId, Error, JobId};
+use parking_lot::Mutex;
+
+use super::Inner;
+use crate::actor::{Actor, Role};
+use crate::refs::{Arg, Handle};
+use crate::sandbox::Package;
+
+impl Inner {
+    /// Creates an actor, at rest: the caller wakes it. With `reuse`, a taken
+    /// name answers the actor that has it.
+    pub(super) fn spawn_actor(
+        &self,
+        job: JobId,
+        package: &Arc<Package>,
+        class: &str,
+        args: Vec<Arg>,
+        options: Options,
+        reuse: bool,
+    ) -> Result<Handle, Error> {
+        let index = package.info.classes.iter().position(|known| known.name == class);
+        let index = index.ok_or_else(|| no_class(package, class))?;
+        let info = &package.info.classes[index];
+        check_args(info, args.len())?;
+        let spec = options.over(&info.options).resolve(info.concurrency)?;
+        if self.actors.lock().len() >= limits::JOB_ACTORS {
+            return Err(Error::OutOfMemory(format!(
+                "{} actors live on this node, the most there may be",
+                limits::JOB_ACTORS
+            )));
+        }
+        let id = ActorId { node: self.id, seq: self.next_seq() };
+        if let Some(holder) = self.claim_name(&spec, id, reuse)? {
+            return Ok(holder);
+        }
+        let waiting = self.reserve(id, &spec)?;
+        let label = Label { class: info.name.as_str().into(), id };
+        let role = Role::Class { index, args: Mutex::new(args) };
+        let actor = Actor::new(label, job, package.clone(), spec, role, self.this(), waiting);
+        let handle = actor.handle();
+        self.actors.lock().insert(id, actor);
+        Ok(handle)
+    }
+
+    /// Claims the name, if the actor has one; or the actor that has it.
+    fn claim_name(
+        &self,
+        spec: &ActorSpec,
+        id: ActorId,
+        reuse: bool,
+    ) -> Result<Option<Handle>, Error> {
+        let Some(name) = &spec.name else {
+            return if reuse {
+                Err(Error::Invalid("get_if_exists needs a name".into()))
+            } else {
+                Ok(None)
+            };
+        };
+        let taken = self.names.lock().claim(&spec.namespace, name, id);
+        let Err(taken) = taken else { return Ok(None) };
+        if reuse {
+            return self.lookup(name, &spec.namespace).map(Some);
+        }
+        Err(Error::Invalid(format!(
+            "the name {name:?} is taken in namespace {:?} by {}",
+            spec.namespace, taken.holder
+        )))
+    }
+
+    /// Reserves what the actor asks for; or the reason why it has to wait.
+    fn reserve(&self, id: ActorId, spec: &ActorSpec) -> Result<Option<String>, Error> {
+        if spec.resources.is_empty() {
+            return Ok(None);
+        }
+        match self.ledger.lock().reserve(id, spec.resources.clone()) {
+            Reserve::Granted => Ok(None),
+            Reserve::Waiting(reason) => {
+                tracing::info!(actor = %id, reason, "actor waits for resources");
+                Ok(Some(reason))
+            }
+            Reserve::Never(reason) => {
+                self.names.lock().release(id);
+                Err(Error::Unplaceable(reason))
+            }
+        }
+    }
+}
+
+fn check_args(class: &ClassInfo, given: usize) -> Result<(), Error> {
+    let wanted = class.params.len();
+    if given == wanted {
+        return Ok(());
+    }
+    let params: Vec<_> =
+        class.params.iter().map(|param| format!("{}: {}", param.name, param.ty)).collect();
+    Err(Error::Invalid(format!(
+        "{}.new takes {wanted} arguments ({}), not {given}",
+        class.name,
+        params.join(", ")
+    )))
+}
+
+fn no_class(package: &Package, class: &str) -> Error {
+    let known: Vec<_> = package.info.classes.iter().map(|class| class.name.as_str()).collect();
+    Error::Invalid(format!(
+        "the package has no class {class:?}; it has {}",
+        if known.is_empty() { "none".into() } else { known.join(", ") }
+    ))
+}

@@ -1,0 +1,121 @@
+//! The actors that the benches call: ordinary programs, like any user's.
+
+use greenroom::prelude::*;
+
+/// Answers with what it is given.
+#[derive(Default)]
+struct Echo;
+
+#[actor]
+impl Echo {
+    fn new() -> Self {
+        Echo
+    }
+
+    fn echo(&mut self, data: Bytes) -> Bytes {
+        data
+    }
+
+    fn len(&mut self, data: Bytes) -> u64 {
+        data.len() as u64
+    }
+}
+
+/// Calls others, as often as it is told.
+#[derive(Default)]
+struct Caller;
+
+#[actor]
+impl Caller {
+    fn new() -> Self {
+        Caller
+    }
+
+    /// One call after the other, each waited for.
+    fn one_by_one(&mut self, target: Handle<Echo>, bytes: u32, calls: u32) -> Result<u64> {
+        let data = Bytes::from(vec![7; bytes as usize]);
+        let mut total = 0;
+        for _ in 0..calls {
+            total += get(target.echo(&data).remote()?)?.len() as u64;
+        }
+        Ok(total)
+    }
+
+    /// Calls in batches: all are sent, then all are waited for.
+    fn batches(&mut self, targets: Vec<Handle<Echo>>, batch: u32, batches: u32) -> Result<u64> {
+        let data = Bytes::from(vec![7; 16]);
+        let mut total = 0;
+        for _ in 0..batches {
+            let mut refs = Vec::with_capacity(batch as usize);
+            for target in targets.iter().cycle().take(batch as usize) {
+                refs.push(target.echo(&data).remote()?);
+            }
+            total += get(refs)?.len() as u64;
+        }
+        Ok(total)
+    }
+
+    /// Calls with an object ref as the argument.
+    fn with_ref(&mut self, target: Handle<Echo>, bytes: u32, calls: u32) -> Result<u64> {
+        let data = put(&Bytes::from(vec![7; bytes as usize]))?;
+        let mut total = 0;
+        for _ in 0..calls {
+            total += get(target.len(&data).remote()?)?;
+        }
+        Ok(total)
+    }
+
+    /// Creates an actor, calls it, lets it go.
+    fn spawn_call_drop(&mut self, actors: u32) -> Result<u64> {
+        let data = Bytes::from(vec![7; 16]);
+        let mut total = 0;
+        for _ in 0..actors {
+            let actor = Echo::remote()?;
+            total += get(actor.echo(&data).remote()?)?.len() as u64;
+        }
+        Ok(total)
+    }
+
+    /// Puts a value and gets it back.
+    fn put_get(&mut self, bytes: u32, rounds: u32) -> Result<u64> {
+        let data = Bytes::from(vec![7; bytes as usize]);
+        let mut total = 0;
+        for _ in 0..rounds {
+            total += get(put(&data)?)?.len() as u64;
+        }
+        Ok(total)
+    }
+
+    /// Puts values and answers with their refs.
+    fn put_many(&mut self, bytes: u32, values: u32) -> Result<Vec<ObjectRef<Bytes>>> {
+        let data = Bytes::from(vec![7; bytes as usize]);
+        (0..values).map(|_| put(&data)).collect()
+    }
+
+    /// Gets values that another put, one after the other.
+    fn get_many(&mut self, refs: Vec<ObjectRef<Bytes>>) -> Result<u64> {
+        let mut total = 0;
+        for object in refs {
+            total += get(object)?.len() as u64;
+        }
+        Ok(total)
+    }
+}
+
+/// A small actor, as there are many of.
+#[derive(Default)]
+struct Counter {
+    value: u64,
+}
+
+#[actor]
+impl Counter {
+    fn new() -> Self {
+        Self::default()
+    }
+
+    fn increment(&mut self) -> u64 {
+        self.value += 1;
+        self.value
+    }
+}

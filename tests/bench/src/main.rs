@@ -1,0 +1,62 @@
+//! Ray's microbenchmark on Greenroom, with a native actor library (kameo) in
+//! the same run as the yardstick, and Ray itself where it is installed.
+//!
+//! `cargo xtask bench` builds everything and runs this.
+
+mod guest;
+mod idle;
+mod process;
+mod ray;
+mod report;
+mod shapes;
+mod yardstick;
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use report::Report;
+
+/// Measures calls, spawns and objects, and prints them beside yardsticks.
+#[derive(Parser)]
+struct Args {
+    /// Fewer rounds, each shorter: for a first look, not for numbers to quote.
+    #[arg(long)]
+    quick: bool,
+    /// One JSON object a line instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// Only shapes whose names contain this.
+    #[arg(long)]
+    only: Option<String>,
+    /// The folder with the compiled guests.
+    #[arg(long)]
+    guests: PathBuf,
+    /// The `host` binary whose start is measured.
+    #[arg(long)]
+    host: Option<PathBuf>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let rounds = if args.quick { 2 } else { 7 };
+    let mut report = Report::new(args.only.clone());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let bench = guest::Bench::start(&args.guests).await?;
+        for round in 0..rounds {
+            eprintln!("round {} of {rounds}", round + 1);
+            yardstick::round(&mut report, args.quick).await?;
+            shapes::round(&mut report, &bench, args.quick).await?;
+        }
+        drop(bench);
+        idle::measure(&mut report, &args.guests, args.quick).await
+    })?;
+    drop(runtime);
+    if let Some(host) = &args.host {
+        process::measure(&mut report, host, &args.guests, rounds)?;
+    }
+    ray::measure(&mut report, args.quick)?;
+    report.print(args.json);
+    Ok(())
+}
