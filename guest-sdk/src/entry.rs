@@ -11,9 +11,6 @@ use crate::error::{Error, Result};
 use crate::host::Value;
 use crate::logger;
 
-/// This SDK, as packages name it.
-pub(crate) const SDK: &str = concat!("greenroom-rust ", env!("CARGO_PKG_VERSION"));
-
 /// What is linked into this program.
 pub(crate) struct Package {
     /// By name.
@@ -54,6 +51,7 @@ pub(crate) fn describe() -> Package {
 }
 
 /// The class with this name.
+#[cfg(target_family = "wasm")]
 pub(crate) fn class(name: &str) -> Result<&'static Class> {
     let found = inventory::iter::<Registration>.into_iter().find_map(|registration| {
         match registration {
@@ -65,13 +63,7 @@ pub(crate) fn class(name: &str) -> Result<&'static Class> {
 }
 
 fn driver() -> Result<&'static Driver> {
-    let found = inventory::iter::<Registration>.into_iter().find_map(|registration| {
-        match registration {
-            Registration::Driver(driver) => Some(*driver),
-            Registration::Class(_) => None,
-        }
-    });
-    found.ok_or_else(|| Error::Invalid("this package has no driver".to_owned()))
+    describe().driver.ok_or_else(|| Error::Invalid("this package has no driver".to_owned()))
 }
 
 fn become_actor(instance: Instance) -> Result<()> {
@@ -86,9 +78,8 @@ fn become_actor(instance: Instance) -> Result<()> {
 
 /// Makes this instance a sequential actor.
 #[cfg(not(all(target_family = "wasm", feature = "async")))]
-pub(crate) fn construct(name: &str, values: Vec<Value>) -> Result<()> {
+pub(crate) fn construct(class: &'static Class, values: Vec<Value>) -> Result<()> {
     logger::start();
-    let class = class(name)?;
     match class.construct {
         Construct::Sequential(construct) => {
             let actor = construct(Arguments::of_constructor(class, values)?)?;
@@ -97,6 +88,12 @@ pub(crate) fn construct(name: &str, values: Vec<Value>) -> Result<()> {
         #[cfg(feature = "async")]
         Construct::Concurrent(_) => Err(not_sequential(class)),
     }
+}
+
+/// Ends the actor's state, where the instance goes on.
+#[cfg(not(target_family = "wasm"))]
+pub(crate) fn forget() {
+    drop(ACTOR.take());
 }
 
 /// Calls a method of a sequential actor.
@@ -125,7 +122,7 @@ pub(crate) fn run(args: Vec<String>) -> Result<()> {
     match driver()?.run {
         Run::Blocking(run) => run(args),
         #[cfg(feature = "async")]
-        Run::Async(run) => crate::host::block_on(run(args)),
+        Run::Async(run) => crate::fake::block_on(run(args)),
     }
 }
 
@@ -135,9 +132,11 @@ mod concurrent {
     use crate::task::{InCall, OfCall};
 
     /// Makes this instance an actor of either kind.
-    pub(crate) async fn construct_async(name: &str, values: Vec<Value>) -> Result<()> {
+    pub(crate) async fn construct_async(
+        class: &'static Class,
+        values: Vec<Value>,
+    ) -> Result<()> {
         logger::start();
-        let class = class(name)?;
         let args = Arguments::of_constructor(class, values)?;
         let instance = match class.construct {
             Construct::Sequential(construct) => Instance::Sequential(construct(args)?),

@@ -14,23 +14,23 @@ pub trait AnyRef {
     /// The type of the object.
     type Value: DeserializeOwned;
 
-    #[doc(hidden)]
-    fn raw(&self) -> &RawRef;
+    /// The ref itself.
+    fn object(&self) -> &ObjectRef<Self::Value>;
 }
 
 impl<T: DeserializeOwned> AnyRef for ObjectRef<T> {
     type Value = T;
 
-    fn raw(&self) -> &RawRef {
-        ObjectRef::raw(self)
+    fn object(&self) -> &ObjectRef<T> {
+        self
     }
 }
 
 impl<T: DeserializeOwned> AnyRef for &ObjectRef<T> {
     type Value = T;
 
-    fn raw(&self) -> &RawRef {
-        ObjectRef::raw(self)
+    fn object(&self) -> &ObjectRef<T> {
+        self
     }
 }
 
@@ -109,7 +109,7 @@ fn get_all<R: AnyRef>(refs: &[R], timeout: Option<u64>) -> Result<Vec<R::Value>>
     if refs.is_empty() {
         return Ok(Vec::new());
     }
-    let raw: Vec<&RawRef> = refs.iter().map(AnyRef::raw).collect();
+    let raw: Vec<&RawRef> = refs.iter().map(|any| any.object().raw()).collect();
     let values = host::get(&raw, timeout)?;
     if values.len() != refs.len() {
         return Err(too_few());
@@ -163,7 +163,7 @@ macro_rules! gettable_tuple {
             type Output = ($($ty::Value,)+);
 
             fn get(self, timeout: Option<u64>) -> Result<Self::Output> {
-                let mut values = host::get(&[$(self.$field.raw()),+], timeout)?.into_iter();
+                let mut values = host::get(&[$(self.$field.object().raw()),+], timeout)?.into_iter();
                 Ok(($(decode::<$ty::Value>(values.next().ok_or_else(too_few)?)?,)+))
             }
         }
@@ -209,7 +209,7 @@ pub fn wait<R: AnyRef>(
     timeout: Option<Duration>,
 ) -> Result<(Vec<R>, Vec<R>)> {
     let refs: Vec<R> = refs.into_iter().collect();
-    let raw: Vec<&RawRef> = refs.iter().map(AnyRef::raw).collect();
+    let raw: Vec<&RawRef> = refs.iter().map(|any| any.object().raw()).collect();
     let count = checked_count(count, refs.len())?;
     let ready = host::wait(&raw, count, timeout.map(host::nanoseconds))?;
     Ok(split(refs, &ready))

@@ -10,6 +10,8 @@ mod codec;
 pub mod context;
 mod entry;
 mod error;
+#[cfg(not(target_family = "wasm"))]
+mod fake;
 mod get;
 mod handle;
 mod host;
@@ -18,6 +20,10 @@ mod object;
 mod options;
 mod scratch;
 mod task;
+#[cfg(not(target_family = "wasm"))]
+pub mod testing;
+#[cfg(feature = "async")]
+pub mod time;
 
 pub use args::IntoArg;
 pub use bytes::Bytes;

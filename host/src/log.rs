@@ -11,7 +11,7 @@ use std::mem;
 use std::time::Duration;
 
 use host_core::id::Label;
-use host_core::limits;
+use host_core::{Level, limits};
 use host_core::rate::Limiter;
 use parking_lot::Mutex;
 
@@ -24,21 +24,6 @@ const KEPT_LINE_BYTES: usize = mem::size_of::<Line>() + 16;
 
 /// Ends a line that was cut.
 const CUT: &str = " … (cut)";
-
-/// How much a line that an actor logged matters.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Level {
-    /// Something failed.
-    Error,
-    /// Something may be wrong.
-    Warn,
-    /// For the operator to know.
-    Info,
-    /// For whoever looks for a fault.
-    Debug,
-    /// Every step.
-    Trace,
-}
 
 /// How a line came into the log.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -262,18 +247,6 @@ fn harmless(character: char) -> bool {
         // Line and paragraph separators; direction overrides and isolates.
         '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => false,
         character => !character.is_control(),
-    }
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Level::Error => "error",
-            Level::Warn => "warn",
-            Level::Info => "info",
-            Level::Debug => "debug",
-            Level::Trace => "trace",
-        })
     }
 }
 

@@ -11,6 +11,7 @@
 
 pub mod error;
 pub mod id;
+mod level;
 pub mod limits;
 pub mod names;
 pub mod package;
@@ -23,4 +24,5 @@ pub mod spill;
 pub mod waits;
 
 pub use error::{Cause, Error};
+pub use level::Level;
 pub use id::{ActorId, JobId, NodeId, ObjectId, PackageId};

@@ -136,6 +136,18 @@ mod tests {
     }
 
     #[test]
+    fn a_namespace_without_names_leaves_nothing_behind() {
+        // Guests choose them, and could make ever new ones.
+        let mut names = Names::default();
+        names.claim("a", "one", actor(1)).unwrap();
+        names.claim("a", "two", actor(2)).unwrap();
+        names.release(actor(1));
+        assert_eq!((names.spaces.len(), names.held.len()), (1, 1));
+        names.release(actor(2));
+        assert_eq!((names.spaces.len(), names.held.len()), (0, 0));
+    }
+
+    #[test]
     fn releasing_twice_or_without_a_name_is_harmless() {
         let mut names = Names::default();
         names.claim("a", "one", actor(1)).unwrap();

@@ -11,6 +11,7 @@
 mod tests;
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::slice;
 
@@ -93,8 +94,8 @@ impl Waits {
 
     /// The wait is over, however it ended.
     pub fn end(&mut self, ticket: Ticket) {
-        let Some(tickets) = self.waiting.get_mut(&ticket.waiter) else { return };
-        let none_left = match tickets {
+        let Entry::Occupied(mut entry) = self.waiting.entry(ticket.waiter) else { return };
+        let none_left = match entry.get_mut() {
             Tickets::One(number, _) => *number == ticket.number,
             Tickets::Many(by_number) => {
                 by_number.remove(&ticket.number);
@@ -102,7 +103,7 @@ impl Waits {
             }
         };
         if none_left {
-            self.waiting.remove(&ticket.waiter);
+            entry.remove();
         }
     }
 
@@ -112,20 +113,11 @@ impl Waits {
     }
 
     fn record(&mut self, waiter: Waiter, number: u64, on: On) {
-        match self.waiting.get_mut(&waiter) {
-            None => {
-                self.waiting.insert(waiter, Tickets::One(number, on));
+        match self.waiting.entry(waiter) {
+            Entry::Vacant(entry) => {
+                entry.insert(Tickets::One(number, on));
             }
-            Some(Tickets::Many(by_number)) => {
-                by_number.insert(number, on);
-            }
-            Some(tickets) => {
-                let old = std::mem::replace(tickets, Tickets::Many(BTreeMap::new()));
-                if let (Tickets::One(old_number, old_on), Tickets::Many(by_number)) = (old, tickets)
-                {
-                    by_number.extend([(old_number, old_on), (number, on)]);
-                }
-            }
+            Entry::Occupied(mut entry) => entry.get_mut().add(number, on),
         }
     }
 
@@ -185,6 +177,20 @@ fn way(came_from: &FxHashMap<Waiter, Waiter>, waiter: Waiter, last: Waiter) -> V
     backwards.push(waiter);
     backwards.reverse();
     backwards
+}
+
+impl Tickets {
+    fn add(&mut self, number: u64, on: On) {
+        match std::mem::replace(self, Tickets::Many(BTreeMap::new())) {
+            Tickets::One(old_number, old_on) => {
+                *self = Tickets::Many(BTreeMap::from([(old_number, old_on), (number, on)]));
+            }
+            Tickets::Many(mut by_number) => {
+                by_number.insert(number, on);
+                *self = Tickets::Many(by_number);
+            }
+        }
+    }
 }
 
 impl On {

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::life::{self, LifeFuture};
 use super::mail::{Mail, Queued};
+use crate::log::{LineLog, Sink};
 use crate::refs::{drops, Arg, Call, Handle, ObjectRef, Target, Value};
 use crate::sandbox::{CallSlot, Package, Services};
 
@@ -29,6 +30,9 @@ pub trait Env: Send + Sync {
 
     /// Where an actor's output goes.
     fn output(&self, actor: &Arc<Actor>) -> Arc<dyn Output>;
+
+    /// Where log lines go.
+    fn sink(&self) -> &dyn Sink;
 
     /// The node.
     fn node(&self) -> NodeId;
@@ -78,6 +82,7 @@ pub struct Actor {
     /// Its options, complete.
     pub spec: ActorSpec,
     pub(super) role: Role,
+    pub(super) log: LineLog,
     pub(super) env: Arc<dyn Env>,
     pub(super) me: Weak<Actor>,
     /// Handles in the hands of guests and clients.
@@ -222,6 +227,7 @@ impl Actor {
             package,
             spec,
             role,
+            log: LineLog::default(),
             env,
             me: me.clone(),
             handles: AtomicUsize::new(0),
@@ -299,8 +305,13 @@ impl Actor {
         }
     }
 
+    /// Whether it is a driver, not an actor of a class.
+    pub fn is_driver(&self) -> bool {
+        matches!(self.role, Role::Driver { .. })
+    }
+
     pub(super) fn is_detached(&self) -> bool {
-        self.spec.detached || matches!(self.role, Role::Driver { .. })
+        self.spec.detached || self.is_driver()
     }
 
     /// The error a call gets that comes too late.

@@ -95,6 +95,7 @@ impl Actor {
             }
             Role::Class { args, .. } => drops::flat(std::mem::take(&mut *args.lock())),
         }
+        self.finish_log();
         self.env.ended(self, &death);
         if let Task::Runs(waker) = task {
             waker.wake();

@@ -64,7 +64,7 @@ fn birth(actor: &Arc<Actor>, incarnation: u32) -> Birth {
         namespace: actor.spec.namespace.clone(),
         name: actor.spec.name.clone(),
         incarnation,
-        is_driver: matches!(actor.role, Role::Driver { .. }),
+        is_driver: actor.is_driver(),
     };
     let me = actor.me.clone();
     Birth {

@@ -13,6 +13,7 @@ mod actor;
 mod ending;
 mod life;
 mod mail;
+mod output;
 mod turn;
 
 pub use actor::{Actor, Env, Role, Snapshot, State};

@@ -2,13 +2,13 @@
 
 use std::io::IsTerminal;
 
+use host_core::Level;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::failure::Failure;
-use crate::sandbox::Level;
 
 /// How much a line of the log matters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]

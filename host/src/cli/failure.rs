@@ -86,6 +86,11 @@ impl Failure {
         Failure { more: Some(more), ..self }
     }
 
+    /// What it says.
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The code to exit with.
     pub(super) fn exit(&self) -> Exit {
         self.exit

@@ -31,7 +31,7 @@ use failure::{Exit, Failure};
 
 /// Run WebAssembly actors, each in a sandbox of its own
 #[derive(Parser, Debug)]
-#[command(name = "host", version, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(name = "host", bin_name = "host", version, after_help = AFTER_HELP, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(
             refused("host run x.wasm --envv A"),
             "error: unexpected argument '--envv' found; a similar argument exists: '--env'; \
-             see `host run --help`"
+             to pass '--envv' as a value, use '-- --envv'; see `host run --help`"
         );
         assert_eq!(
             refused("host run"),

@@ -7,14 +7,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::builder::FalseyValueParser;
+use host_core::Level;
 use host_core::resources::{Amount, MEMORY, parse_bytes};
 use host_wasi::Grants;
 use host_wasi::grants::{DirGrant, EnvGrant, NetGrant};
 
+use super::console::Console;
 use super::diagnostics::LogLevel;
 use super::failure::Failure;
-use crate::node::{Config, LogSink};
-use crate::sandbox::{Level, Pool};
+use crate::node::Config;
+use crate::sandbox::Pool;
 
 /// What guests may do.
 #[derive(clap::Args, Debug, Default)]
@@ -110,11 +112,12 @@ impl ResourceOptions {
         grants: &GrantOptions,
         cache: &CacheOptions,
         log_level: Option<LogLevel>,
-        sink: Arc<dyn LogSink>,
+        console: Arc<Console>,
     ) -> Result<Config, Failure> {
         let set_up = |error| Failure::set_up(format!("{error}"));
         let mut config =
-            Config::for_this_machine(sink).map_err(|error| set_up(error.to_string()))?;
+            Config::for_this_machine(console.clone(), console)
+            .map_err(|error| set_up(error.to_string()))?;
         if self.max_actors.is_some() {
             config.pool =
                 Pool::for_actors(self.max_actors).map_err(|error| set_up(error.to_string()))?;

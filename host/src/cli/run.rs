@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use super::calls;
 use super::console::Console;
 use super::explain;
@@ -11,7 +13,7 @@ use super::interrupt;
 use super::options::{CacheOptions, GrantOptions, ResourceOptions};
 use super::package::{self, Source};
 use super::{Global, runtime};
-use crate::node::{Job, Node};
+use crate::node::{Config, Job, Node};
 use crate::sandbox::Package;
 
 /// Run a package: its driver, or the calls that are given
@@ -26,15 +28,15 @@ pub(super) struct Run {
     /// constructor's arguments go with the first: 'Counter(5).add(1)'
     #[arg(long = "invoke", value_name = "CLASS.METHOD(JSON, …)")]
     calls: Vec<String>,
+    /// What the driver gets as its arguments
+    #[arg(last = true, value_name = "ARGS", conflicts_with = "calls")]
+    args: Vec<String>,
     #[command(flatten)]
     grants: GrantOptions,
     #[command(flatten)]
     resources: ResourceOptions,
     #[command(flatten)]
     cache: CacheOptions,
-    /// What the driver gets as its arguments
-    #[arg(last = true, value_name = "ARGS", conflicts_with = "calls")]
-    args: Vec<String>,
 }
 
 const EXAMPLES: &str = "\
@@ -49,6 +51,26 @@ the actor: `Counter(a7@n1) | text`. Log lines go to stderr.
 
 In --invoke, bytes are {\"$bytes\": \"base64\"}. The first call that fails ends
 the run.";
+
+/// What ends the work before its time.
+struct Stop {
+    interrupted: CancellationToken,
+    unread: CancellationToken,
+}
+
+impl Stop {
+    /// Does the work, unless something ends it first.
+    async fn or<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        // Dropping the work is how it is given up: nothing of it is kept.
+        tokio::select! {
+            done = work => done,
+            () = self.interrupted.cancelled() => Err(Failure::interrupted("interrupted")),
+            () = self.unread.cancelled() => {
+                Err(Failure::interrupted("nobody reads the output any more"))
+            }
+        }
+    }
+}
 
 /// What is to be done with the package.
 enum Work {
@@ -65,32 +87,31 @@ impl Run {
             self.resources.config(&self.grants, &self.cache, global.log_level, console.clone())?;
         let interrupted = interrupt::watch()?;
         let runtime = runtime()?;
-        let done = runtime.block_on(async {
-            let node = Node::start(config).map_err(|error| Failure::set_up(format!("{error:#}")))?;
-            // Dropping the work early ends the job at once.
-            tokio::select! {
-                done = self.work(&node, &source, bytes, console) => done,
-                () = interrupted.cancelled() => Err(Failure::interrupted("interrupted")),
-                () = console.unread.cancelled() => {
-                    Err(Failure::interrupted("nobody reads the output any more"))
-                }
-            }
-        });
+        let stop = Stop { interrupted, unread: console.unread.clone() };
+        let done = runtime.block_on(self.work(config, &source, bytes, console, &stop));
         runtime.shutdown_background();
+        console.finish();
         done
     }
 
     async fn work(
         &self,
-        node: &Node,
+        config: Config,
         source: &Source,
         bytes: Vec<u8>,
         console: &Console,
+        stop: &Stop,
     ) -> Result<(), Failure> {
-        let package = package::load(node, source, bytes, console).await?;
+        let node = Node::start(config).map_err(|error| Failure::set_up(format!("{error:#}")))?;
+        let package = stop.or(package::load(&node, source, bytes, console)).await?;
         let work = self.plan(&package, source)?;
         let job = node.begin_job();
-        carry_out(&job, &package, work, source, console).await
+        let done = stop.or(carry_out(&job, &package, work, source, console)).await;
+        let left = job.end().await;
+        if !left.is_empty() {
+            tracing::warn!(actors = left.len(), first = %left[0], "actors did not end in time");
+        }
+        done
     }
 
     /// Says what is to be done, if that makes sense for the package.

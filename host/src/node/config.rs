@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use host_core::resources::{Amount, Resources};
-use host_wasi::Grants;
+use host_core::Level;
+use host_wasi::{Grants, Output};
 
-use super::logs::LogSink;
-use crate::sandbox::{Level, Pool, PoolError};
+use crate::log::Sink;
+use crate::sandbox::{Pool, PoolError};
 
 /// What a node is started with.
 #[derive(Clone)]
@@ -22,15 +23,20 @@ pub struct Config {
     pub object_store_bytes: u64,
     /// Where compiled code is kept; none: nowhere.
     pub code_cache: Option<PathBuf>,
-    /// Where what guests print goes.
-    pub sink: Arc<dyn LogSink>,
+    /// Where actors' log lines go.
+    pub sink: Arc<dyn Sink>,
+    /// Where what drivers print goes, as it is.
+    pub driver_output: Arc<dyn Output>,
     /// The least important level of guests' log lines that is kept.
     pub log_level: Level,
 }
 
 impl Config {
     /// The machine's cores and memory, no grants, no cache.
-    pub fn for_this_machine(sink: Arc<dyn LogSink>) -> Result<Config, PoolError> {
+    pub fn for_this_machine(
+        sink: Arc<dyn Sink>,
+        driver_output: Arc<dyn Output>,
+    ) -> Result<Config, PoolError> {
         let memory = memory_bytes();
         let mut resources = Resources::default();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -44,6 +50,7 @@ impl Config {
             object_store_bytes: memory / 10 * 3,
             code_cache: None,
             sink,
+            driver_output,
             log_level: Level::Info,
         })
     }

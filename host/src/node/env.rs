@@ -8,8 +8,8 @@ use host_core::resources::format_bytes;
 use host_core::{Error, NodeId};
 use host_wasi::{Output, Profile};
 
-use super::logs::ActorLog;
 use super::Inner;
+use crate::log::Sink;
 use crate::actor::{Actor, Env, Role};
 use crate::refs::{ObjectRef, Value};
 use crate::sandbox::Services;
@@ -29,7 +29,11 @@ impl Env for Inner {
     }
 
     fn output(&self, actor: &Arc<Actor>) -> Arc<dyn Output> {
-        Arc::new(ActorLog::new(actor, self.config.sink.clone()))
+        if actor.is_driver() { self.config.driver_output.clone() } else { actor.clone() }
+    }
+
+    fn sink(&self) -> &dyn Sink {
+        &*self.config.sink
     }
 
     fn node(&self) -> NodeId {

@@ -6,7 +6,6 @@
 
 mod config;
 mod env;
-mod logs;
 mod services;
 mod spawn;
 
@@ -26,7 +25,6 @@ use host_wasi::Profile;
 use parking_lot::Mutex;
 
 pub use config::Config;
-pub use logs::{LogLine, LogSink, Source};
 
 use crate::actor::{Actor, Role, Snapshot};
 use crate::refs::{Arg, Call, Handle, ObjectRef, Outcome, Target};

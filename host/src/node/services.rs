@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use host_core::spec::Options;
 use host_core::waits::{Ticket, Waiter};
-use host_core::{Cause, Error};
+use host_core::{Cause, Error, Level};
 
-use super::logs::{LogLine, Source};
 use super::Inner;
 use crate::refs::{Arg, Handle, ObjectRef, Producer, Value};
-use crate::sandbox::{Answer, Caller, Level, Services};
+use crate::sandbox::{Answer, Caller, Services};
 
 impl Services for Inner {
     fn spawn<'a>(
@@ -93,8 +92,9 @@ impl Services for Inner {
     }
 
     fn log(&self, caller: &Caller, level: Level, target: &str, message: &str) {
-        let source = Source::Log { level, target };
-        self.config.sink.line(&LogLine { actor: &caller.identity.label, source, text: message });
+        let actor = self.actors.lock().get(&caller.identity.label.id).cloned();
+        let Some(actor) = actor else { return };
+        actor.log(level, target, message);
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use host_core::id::Label;
 use host_core::package::PackageInfo;
 use host_core::spec::{Options, DEFAULT_NAMESPACE};
-use host_core::{limits, ActorId, Error, JobId, NodeId};
+use host_core::{limits, ActorId, Error, JobId, Level, NodeId};
 use host_wasi::{Output, Profile, Stream};
 use wasmtime::component::TypedFunc;
 
@@ -14,7 +14,7 @@ use super::contract::WitPackageInfo;
 use super::crash::crash;
 use super::instance::new_store;
 use super::package::{Code, Package};
-use super::state::{Answer, Caller, Guest, Identity, Level, Services};
+use super::state::{Answer, Caller, Guest, Identity, Services};
 use crate::refs::{Arg, Handle, ObjectRef, Producer, Target, Value};
 
 /// Calls the package's `describe` in an instance of its own, with nobody to

@@ -25,4 +25,4 @@ pub use engine::{Engines, Pool, PoolError};
 pub use instance::{Birth, Instance, Stop};
 pub use package::{Code, LoadError, Package, World};
 pub use serve::Job;
-pub use state::{Answer, CallSlot, Caller, Identity, Level, Services};
+pub use state::{Answer, CallSlot, Caller, Identity, Services};

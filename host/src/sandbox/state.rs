@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use host_core::id::Label;
 use host_core::spec::Options;
-use host_core::{limits, Error, JobId, NodeId};
+use host_core::{limits, Error, JobId, Level, NodeId};
 use host_wasi::Data;
 use parking_lot::Mutex;
 use wasmtime::ResourceLimiter;
@@ -47,21 +47,6 @@ pub struct Identity {
     pub incarnation: u32,
     /// Whether it is a driver, not an actor.
     pub is_driver: bool,
-}
-
-/// How much a log line matters; lower matters more.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Level {
-    /// Something failed.
-    Error,
-    /// Something may fail.
-    Warn,
-    /// Worth knowing.
-    Info,
-    /// For the author.
-    Debug,
-    /// Everything.
-    Trace,
 }
 
 /// A future that a port answers with.

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
-use host::node::{Config, Job, LogLine, LogSink, Node};
+use host::log::{Record, Sink};
+use host::node::{Config, Job, Node};
 use host::refs::{Arg, Attached, Handle, ObjectRef, Value};
 use host::sandbox::Package;
 use host_core::spec::Options;
+use host_wasi::{Output, Stream};
 use serde::Serialize;
 
 /// A node with the bench's packages loaded.
@@ -20,15 +22,19 @@ pub(crate) struct Bench {
 
 struct Quiet;
 
-impl LogSink for Quiet {
-    fn line(&self, line: &LogLine<'_>) {
-        eprintln!("{}: {}", line.actor, line.text);
+impl Sink for Quiet {
+    fn line(&self, record: &Record<'_>) {
+        eprintln!("{}: {}", record.actor, record.text);
     }
+}
+
+impl Output for Quiet {
+    fn write(&self, _: Stream, _: &[u8]) {}
 }
 
 /// The node's configuration: this machine's, whatever it allows.
 pub(crate) fn config() -> anyhow::Result<Config> {
-    Ok(Config::for_this_machine(Arc::new(Quiet))?)
+    Ok(Config::for_this_machine(Arc::new(Quiet), Arc::new(Quiet))?)
 }
 
 impl Bench {

@@ -15,13 +15,9 @@ use crate::resources::{Resources, Shortage, shown};
 ///
 /// A request that the node could never grant is refused at once; one that
 /// does not fit now waits in the order it came. The earliest waiting request
-/// that is short of a resource is *first in line* for it, and is owed two
-/// things:
-///
-/// 1. nobody passes it: a later request for a resource that it is short of
-///    waits behind it, even if there is enough for that one;
-/// 2. what it asks for is kept: a later request is granted only what leaves
-///    enough for it, also of what it is not short of.
+/// that is short of a resource is *first in line* for it, and all that it asks
+/// for is kept: a later request is granted only what leaves enough for it,
+/// which is nothing where it is short itself.
 ///
 /// So what the oldest request asks for only gathers, and it is granted at
 /// the latest when everything held now has been released: no stream of small
@@ -113,7 +109,7 @@ impl Ledger {
             let (asked, has) = shortage.shown();
             return Reserve::Never(format!("the node cannot hold {asked} (has {has})"));
         }
-        if self.front.admits(&asked) {
+        if asked.fits(&self.front.spare) {
             self.grant(actor, asked);
             return Reserve::Granted;
         }
@@ -195,7 +191,7 @@ impl Ledger {
         let mut granted = Vec::new();
         while let Some(ticket) = self.next_in_open_lines() {
             let Waiting { actor, asked } = &self.waiting[&ticket];
-            if self.front.admits(asked) {
+            if asked.fits(&self.front.spare) {
                 granted.push(*actor);
                 let Waiting { actor, asked } = self.leave(ticket);
                 self.grant(actor, asked);
@@ -229,11 +225,8 @@ impl Ledger {
 }
 
 impl Front {
-    /// Whether a request that comes now is granted.
-    fn admits(&self, asked: &Resources) -> bool {
-        asked.fits(&self.spare) && !self.stands_behind(asked)
-    }
-
+    /// Whether it waits for its turn, and not for numbers. What is closed has
+    /// nothing to spare, so such a request never fits.
     fn stands_behind(&self, asked: &Resources) -> bool {
         asked.names().any(|name| self.closed(name))
     }

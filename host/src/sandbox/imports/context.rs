@@ -1,12 +1,13 @@
 //! `context` and `logging`: who is running, and what it has to say.
 
+use host_core::Level;
 use host_wasi::Data;
 use wasmtime::component::{LinkerInstance, Resource, WasmStr};
 
 use super::{HandleIndex, Store};
 use crate::refs::Handle;
 use crate::sandbox::contract::{cut, WitIdentity, WitLevel};
-use crate::sandbox::state::{Guest, Level};
+use crate::sandbox::state::Guest;
 
 /// The target of a Rust guest's panic hook: its last words.
 const PANIC: &str = "greenroom::panic";
@@ -74,7 +75,7 @@ pub(super) fn add_logging(logging: &mut LinkerInstance<'_, Data>) -> wasmtime::R
                 WitLevel::Trace => Level::Trace,
             };
             if level <= guest.services.max_level() {
-                guest.services.log(&guest.caller, level, &cut(target), &message);
+                guest.services.log(&guest.caller, level, &target, &message);
             }
             Ok(())
         },

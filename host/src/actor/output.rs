@@ -1,0 +1,42 @@
+//! What an actor prints and logs becomes its log lines.
+
+use host_core::Level;
+use host_wasi::{Output, Stream};
+
+use super::Actor;
+use crate::log::{Entry, Line, Source};
+
+impl Actor {
+    /// Adds a message to its log. `target` is what in the guest wrote it.
+    pub fn log(&self, level: Level, target: &str, message: &str) {
+        if target.is_empty() {
+            self.log.log(self.entry(), level, message);
+        } else {
+            self.log.log(self.entry(), level, &format!("{target}: {message}"));
+        }
+    }
+
+    /// The last lines of its log, oldest first.
+    pub fn log_tail(&self) -> Vec<Line> {
+        self.log.tail()
+    }
+
+    /// Lets out what waits for the end of its line.
+    pub(super) fn finish_log(&self) {
+        self.log.finish(self.entry());
+    }
+
+    fn entry(&self) -> Entry<'_> {
+        Entry { actor: &self.label, sink: self.env.sink(), now: self.env.now() }
+    }
+}
+
+impl Output for Actor {
+    fn write(&self, stream: Stream, bytes: &[u8]) {
+        let source = match stream {
+            Stream::Stdout => Source::Stdout,
+            Stream::Stderr => Source::Stderr,
+        };
+        self.log.write(self.entry(), source, bytes);
+    }
+}
