@@ -72,6 +72,7 @@ impl Env for Inner {
             granted.iter().for_each(|actor| actor.grant());
         }
         drop(removed);
+        self.departed.notify_waiters();
     }
 }
 
