@@ -190,7 +190,7 @@ mod tests {
 
     fn planned(texts: &[&str]) -> Result<Vec<Call>, String> {
         let texts: Vec<_> = texts.iter().map(|text| (*text).to_string()).collect();
-        plan(&package(), &texts).map_err(|failure| failure.message().to_string())
+        plan(&package(), &texts).map_err(|failure| failure.to_string())
     }
 
     fn refused(texts: &[&str], reason: &str) {

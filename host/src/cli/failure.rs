@@ -86,11 +86,6 @@ impl Failure {
         Failure { more: Some(more), ..self }
     }
 
-    /// What it says.
-    pub(super) fn message(&self) -> &str {
-        &self.message
-    }
-
     /// The code to exit with.
     pub(super) fn exit(&self) -> Exit {
         self.exit
@@ -157,6 +152,12 @@ impl Failure {
             (None, Exit::SetUp) => "set-up",
             (None, Exit::Interrupted) => "interrupted",
         }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
     }
 }
 
