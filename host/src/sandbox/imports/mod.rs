@@ -19,7 +19,7 @@ use super::package::World;
 use super::state::Guest;
 
 /// The contract's version, as it stands in `wit/world.wit`.
-pub(super) const VERSION: &str = "0.1.0";
+pub const VERSION: &str = "0.1.0";
 
 /// Adds every interface of the contract that guests of this world import.
 pub(super) fn add_to_linker(linker: &mut Linker<Data>, world: World) -> wasmtime::Result<()> {
