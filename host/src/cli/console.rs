@@ -82,9 +82,14 @@ impl Console {
         let _ = io::stderr().lock().write_all(bytes);
     }
 
+    /// Whether somebody sits there who wants to see what goes on.
+    pub(super) fn wants_progress(&self) -> bool {
+        self.verbose || io::stderr().is_terminal()
+    }
+
     /// A remark about what goes on, if people may want to see it.
     pub(super) fn progress(&self, text: &str) {
-        if self.format == Format::Text && (self.verbose || io::stderr().is_terminal()) {
+        if self.format == Format::Text && self.wants_progress() {
             self.err(&format!("{text}\n"));
         }
     }

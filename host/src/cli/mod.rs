@@ -6,15 +6,20 @@
 //! text), `console` (all output), `failure` (all errors, and exit codes).
 //! Nothing here knows the engine; a command asks [`node`](crate::node).
 
+mod build;
 mod calls;
+mod completions;
 mod console;
 mod diagnostics;
 mod explain;
 mod failure;
+mod inspect;
 mod interrupt;
 mod invoke;
+mod new;
 mod options;
 mod package;
+mod project;
 mod run;
 mod text;
 mod values;
@@ -92,6 +97,10 @@ struct Global {
 #[derive(Subcommand, Debug)]
 enum Command {
     Run(run::Run),
+    Build(build::Build),
+    New(new::New),
+    Inspect(inspect::Inspect),
+    Completions(completions::Completions),
 }
 
 /// Reads the process's command line and does what it says.
@@ -114,6 +123,13 @@ pub fn main() -> ExitCode {
 fn dispatch(cli: Cli, console: &Arc<Console>) -> Result<(), Failure> {
     match cli.command {
         Command::Run(run) => run.run(&cli.global, console),
+        Command::Build(build) => build.run(console),
+        Command::New(new) => new.run(console),
+        Command::Inspect(inspect) => inspect.run(console),
+        Command::Completions(completions) => {
+            completions.run(console);
+            Ok(())
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use super::failure::Failure;
 use super::interrupt;
 use super::options::{CacheOptions, GrantOptions, ResourceOptions};
 use super::package::{self, Source};
+use super::project::BuildOptions;
 use super::{Global, runtime};
 use crate::node::{Config, Job, Node};
 use crate::sandbox::Package;
@@ -37,6 +38,8 @@ pub(super) struct Run {
     resources: ResourceOptions,
     #[command(flatten)]
     cache: CacheOptions,
+    #[command(flatten, next_help_heading = "Building (if a folder is given)")]
+    build: BuildOptions,
 }
 
 const EXAMPLES: &str = "\
@@ -81,7 +84,7 @@ enum Work {
 impl Run {
     /// Carries it out.
     pub(super) fn run(self, global: &Global, console: &Arc<Console>) -> Result<(), Failure> {
-        let source = Source::of(&self.path, console)?;
+        let source = Source::of(&self.path, &self.build, console)?;
         let bytes = source.read()?;
         let config =
             self.resources.config(&self.grants, &self.cache, global.log_level, console.clone())?;
