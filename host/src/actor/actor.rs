@@ -114,8 +114,8 @@ pub(super) struct Shared {
 
 /// Where the future of the present life is.
 pub(super) enum Life {
-    /// The node has not granted its resources yet: the reason.
-    Waiting(String),
+    /// The node has not granted its resources yet; the reason, once known.
+    Waiting(Option<String>),
     /// At rest or suspended.
     Here(LifeFuture),
     /// With whoever polls it right now.
@@ -195,8 +195,8 @@ pub struct Snapshot {
 }
 
 impl Actor {
-    /// A new actor, at rest until it is woken. With `waiting`, until its
-    /// resources are [granted](Actor::grant).
+    /// A new actor. It does nothing before its resources are
+    /// [granted](Actor::grant).
     pub fn new(
         label: Label,
         job: JobId,
@@ -204,11 +204,10 @@ impl Actor {
         spec: ActorSpec,
         role: Role,
         env: Arc<dyn Env>,
-        waiting: Option<String>,
     ) -> Arc<Actor> {
         let shared = Shared {
             mail: Mail::new(spec.max_pending_calls),
-            life: Life::Gone,
+            life: Life::Waiting(None),
             phase: Phase::New,
             running: Vec::new(),
             order: None,
@@ -221,7 +220,7 @@ impl Actor {
             death: None,
             calls_done: 0,
         };
-        let actor = Arc::new_cyclic(|me| Actor {
+        Arc::new_cyclic(|me| Actor {
             label,
             job,
             package,
@@ -232,25 +231,24 @@ impl Actor {
             me: me.clone(),
             handles: AtomicUsize::new(0),
             shared: Mutex::new(shared),
-        });
-        let life = match waiting {
-            Some(reason) => Life::Waiting(reason),
-            None => Life::Here(life::begin(actor.clone(), 0)),
-        };
-        actor.shared.lock().life = life;
-        actor
+        })
     }
 
-    /// The node has reserved what it asked for.
+    /// The node has reserved what it asked for: it can live, once it is woken.
     pub fn grant(&self) {
         let Some(me) = self.me.upgrade() else { return };
-        {
-            let mut shared = self.shared.lock();
-            if matches!(shared.life, Life::Waiting(_)) {
-                shared.life = Life::Here(life::begin(me, 0));
-            }
+        let mut shared = self.shared.lock();
+        if matches!(shared.life, Life::Waiting(_)) {
+            shared.life = Life::Here(life::begin(me, 0));
         }
-        self.wake();
+    }
+
+    /// Why it has to wait for its resources, for people.
+    pub fn waits_because(&self, reason: String) {
+        let mut shared = self.shared.lock();
+        if let Life::Waiting(known) = &mut shared.life {
+            *known = Some(reason);
+        }
     }
 
     /// Ends it once the calls that are queued now are done.
@@ -274,7 +272,7 @@ impl Actor {
         let shared = self.shared.lock();
         let state = match (&shared.death, &shared.life, shared.phase) {
             (Some(death), ..) => State::Dead(death.to_string()),
-            (None, Life::Waiting(reason), _) => State::Pending(reason.clone()),
+            (None, Life::Waiting(reason), _) => State::Pending(reason.clone().unwrap_or_default()),
             (None, _, Phase::New | Phase::Starting) => State::Starting,
             (None, _, Phase::Idle) => State::Idle,
             (None, _, Phase::Running) => State::Running,

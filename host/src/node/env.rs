@@ -11,7 +11,7 @@ use host_wasi::{Output, Profile};
 use super::Inner;
 use crate::log::Sink;
 use crate::actor::{Actor, Env, Role};
-use crate::refs::{ObjectRef, Value};
+use crate::refs::{ObjectRef, Target, Value};
 use crate::sandbox::Services;
 
 /// Results smaller than this are not accounted for one by one: the account
@@ -69,7 +69,10 @@ impl Env for Inner {
             let granted: Vec<_> =
                 granted.iter().filter_map(|id| actors.get(id).cloned()).collect();
             drop(actors);
-            granted.iter().for_each(|actor| actor.grant());
+            for actor in granted {
+                actor.grant();
+                actor.wake();
+            }
         }
         drop(removed);
     }

@@ -158,8 +158,9 @@ impl Job {
         let role = Role::Driver { args, done: done.clone() };
         let spec = Options::default().resolve(Concurrency::Sequential)?;
         let label = Label { class: "driver".into(), id };
-        let driver = Actor::new(label, self.id, package.clone(), spec, role, inner.this(), None);
+        let driver = Actor::new(label, self.id, package.clone(), spec, role, inner.this());
         inner.actors.lock().insert(id, driver.clone());
+        driver.grant();
         let _ends = EndOnDrop(&driver);
         driver.wake();
         done.outcome().await.map(drop).map_err(|error| (*error).clone())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use host_core::spec::Options;
 use host_core::waits::{Ticket, Waiter};
-use host_core::{Cause, Error, Level};
+use host_core::{limits, Cause, Error, Level};
 
 use super::Inner;
 use crate::refs::{Arg, Handle, ObjectRef, Producer, Value};
@@ -114,8 +114,10 @@ fn maker(object: &ObjectRef) -> Option<Waiter> {
 impl Inner {
     fn cycle(&self, path: &[Waiter]) -> Error {
         let actors = self.actors.lock();
-        let names: Vec<_> = path
+        let left_out = path.len().saturating_sub(limits::EXPLAINED_ITEMS);
+        let mut names: Vec<_> = path
             .iter()
+            .take(limits::EXPLAINED_ITEMS)
             .map(|waiter| match waiter {
                 Waiter::Actor(id) => {
                     actors.get(id).map_or_else(|| id.to_string(), |actor| actor.label.to_string())
@@ -123,6 +125,9 @@ impl Inner {
                 Waiter::Call(object) => format!("the call for {object}"),
             })
             .collect();
+        if left_out > 0 {
+            names.push(format!("{left_out} more"));
+        }
         Error::Invalid(format!("call cycle, nobody could go on: {}", names.join(" waits for ")))
     }
 }

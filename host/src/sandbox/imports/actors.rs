@@ -56,6 +56,9 @@ async fn spawn(
     let (services, caller) = (guest.services.clone(), guest.caller.clone());
     let reuse = matches!(exists, WitIfExists::Get);
     let spawned = services.spawn(&caller, class, args, options.into(), reuse).await;
+    if let Ok(handle) = &spawned {
+        Guest::of(store.data_mut()).created_quietly(handle.target().clone());
+    }
     keep_handle(&mut store, spawned)
 }
 

@@ -138,9 +138,9 @@ pub(super) fn objects_of(
 /// If the guest's last call, of which its actor does not know yet, makes
 /// `object`, runs it in place; else wakes that actor.
 async fn run_inline(guest: &mut Guest, object: &ObjectRef) {
-    let Some(target) = guest.unwoken.take() else { return };
+    let Some(unwoken) = guest.unwoken.take() else { return };
     poll_fn(|cx| {
-        target.clone().run_inline(object, cx);
+        unwoken.target.clone().run_inline(object, cx);
         Poll::Ready(())
     })
     .await;
