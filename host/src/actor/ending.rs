@@ -6,10 +6,10 @@ use host_core::restart::AfterCrash;
 use host_core::{Cause, Error};
 use tokio::time::Instant;
 
-use super::actor::{Actor, Life, Order, Phase, Role, Task};
 use super::life::{self, End};
-use super::mail::{refuse, Queued};
-use crate::refs::{drops, Target, Value};
+use super::mail::{Queued, refuse};
+use super::target::{Actor, Life, Order, Phase, Role, Task};
+use crate::refs::{Target, Value, drops};
 
 impl Actor {
     /// Carries out an order, after the life it was for is gone.

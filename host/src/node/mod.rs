@@ -29,6 +29,7 @@ pub use config::Config;
 use crate::actor::{Actor, Role, Snapshot};
 use crate::refs::{Arg, Call, Handle, ObjectRef, Outcome, Target};
 use crate::sandbox::{Engines, LoadError, Package};
+use crate::store::Store;
 
 /// A running node. Cloning is cheap; the node ends with its last clone.
 #[derive(Clone)]
@@ -49,7 +50,7 @@ struct Inner {
     names: Mutex<Names>,
     ledger: Mutex<Ledger>,
     waits: Mutex<Waits>,
-    budget: Arc<AtomicU64>,
+    store: Store,
     me: Weak<Inner>,
 }
 
@@ -65,6 +66,8 @@ impl Node {
         let engines = Engines::new(config.pool)?;
         let profile = Arc::new(Profile::new(config.grants.clone(), Vec::new())?);
         let runtime = tokio::runtime::Handle::current();
+        let store =
+            Store::new(config.object_store_bytes, config.spill_parent.clone(), runtime.clone());
         let inner = Arc::new_cyclic(|me| Inner {
             id: NodeId(1),
             engines,
@@ -77,7 +80,7 @@ impl Node {
             names: Mutex::default(),
             ledger: Mutex::new(Ledger::new(config.resources.clone())),
             waits: Mutex::default(),
-            budget: Arc::default(),
+            store,
             me: me.clone(),
             config,
         });
@@ -109,7 +112,7 @@ impl Node {
 
     /// Bytes that objects in memory take.
     pub fn object_bytes(&self) -> u64 {
-        self.0.budget.load(Ordering::Relaxed)
+        self.0.store.used()
     }
 
     /// The actor with a name.

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use host_core::spec::Options;
 use host_core::waits::{Ticket, Waiter};
-use host_core::{limits, Cause, Error, Level};
+use host_core::{Cause, Error, Level, limits};
 
 use super::Inner;
 use crate::refs::{Arg, Handle, ObjectRef, Producer, Value};
 use crate::sandbox::{Answer, Caller, Services};
+use crate::store::small;
 
 impl Services for Inner {
     fn spawn<'a>(
@@ -39,9 +40,17 @@ impl Services for Inner {
         ObjectRef::pending(self.object_id(), producer)
     }
 
-    fn put(&self, value: Value) -> Result<ObjectRef, Error> {
-        let keep = self.charge(value.weight())?;
-        Ok(ObjectRef::ready(self.object_id(), value, keep))
+    fn put(&self, value: Value) -> Answer<'_, Result<ObjectRef, Error>> {
+        Box::pin(async move {
+            let (id, weight) = (self.object_id(), value.weight());
+            if small(weight) {
+                return Ok(ObjectRef::ready(id, value, None));
+            }
+            let held = self.store.admit(id, weight).await?;
+            let object = ObjectRef::ready(id, value, Some(held));
+            self.store.track(&object, weight);
+            Ok(object)
+        })
     }
 
     fn cancel_after(&self, object: &ObjectRef, timeout: Duration) {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use host_core::id::Label;
 use host_core::package::ClassInfo;
 use host_core::placement::Reserve;
-use host_core::spec::{ActorSpec, Options};
 use host_core::resources::Resources;
-use host_core::{limits, ActorId, Cause, Error, JobId};
+use host_core::spec::{ActorSpec, Options};
+use host_core::{ActorId, Cause, Error, JobId, limits};
 use parking_lot::Mutex;
 
 use super::Inner;

@@ -132,10 +132,13 @@ impl Arg {
 impl Call {
     /// The bytes of its arguments, as the mailbox counts them.
     pub fn weight(&self) -> u64 {
-        self.args.iter().map(|arg| match arg {
-            Arg::Value(value) => value.weight() as u64,
-            Arg::Object(_) => 0,
-        }).sum()
+        self.args
+            .iter()
+            .map(|arg| match arg {
+                Arg::Value(value) => value.weight() as u64,
+                Arg::Object(_) => 0,
+            })
+            .sum()
     }
 
     /// Settles the call without running it.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use host_core::id::Label;
 use host_core::spec::Options;
-use host_core::{limits, Error, JobId, Level, NodeId};
+use host_core::{Error, JobId, Level, NodeId, limits};
 use host_wasi::Data;
 use parking_lot::Mutex;
 use wasmtime::ResourceLimiter;
@@ -78,7 +78,7 @@ pub trait Services: Send + Sync {
     fn pending(&self, producer: Producer) -> ObjectRef;
 
     /// Stores a value.
-    fn put(&self, value: Value) -> Result<ObjectRef, Error>;
+    fn put(&self, value: Value) -> Answer<'_, Result<ObjectRef, Error>>;
 
     /// Cancels the call that makes an object, if it is not settled by then.
     fn cancel_after(&self, object: &ObjectRef, timeout: Duration);

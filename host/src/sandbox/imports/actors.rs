@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use host_core::spec::{check_name, tries};
 use host_core::Error;
+use host_core::spec::{check_name, tries};
 use host_wasi::Data;
 use wasmtime::component::{LinkerInstance, Resource, WasmStr};
 
@@ -86,10 +86,7 @@ fn keep_handle(
 
 type SubmitParams = (HandleIndex, WasmStr, Vec<Outgoing>, WitCallOptions);
 
-fn submit(
-    mut store: Store<'_>,
-    (handle, method, args, options): SubmitParams,
-) -> Answered<Ref> {
+fn submit(mut store: Store<'_>, (handle, method, args, options): SubmitParams) -> Answered<Ref> {
     let method = match method_index(&store, &handle, &method)? {
         Ok(method) => method,
         Err(error) => return Ok((Err((&error).into()),)),
@@ -144,8 +141,7 @@ fn send(
         Ok(retries) => retries,
         Err(error) => return Ok(Err(error)),
     };
-    let result =
-        options.is_some().then(|| guest.services.pending(Arc::downgrade(&target)));
+    let result = options.is_some().then(|| guest.services.pending(Arc::downgrade(&target)));
     let caller = Some(guest.caller.identity.label.clone());
     let call = Call { method, args, result: result.clone(), caller, retries };
     if let Err(error) = target.send(call, true) {

@@ -9,7 +9,7 @@ use host_core::id::Label;
 use host_core::package::ClassInfo;
 use host_core::restart::Restarts;
 use host_core::spec::{ActorSpec, Concurrency};
-use host_core::{limits, ActorId, Cause, Error, JobId, NodeId};
+use host_core::{ActorId, Cause, Error, JobId, NodeId, limits};
 use host_wasi::{Output, Profile};
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -17,8 +17,9 @@ use tokio::time::Instant;
 use super::life::{self, LifeFuture};
 use super::mail::{Mail, Queued};
 use crate::log::{LineLog, Sink};
-use crate::refs::{drops, Arg, Call, Handle, ObjectRef, Target, Value};
+use crate::refs::{Arg, Call, Handle, ObjectRef, Target, drops};
 use crate::sandbox::{CallSlot, Package, Services};
+use crate::store::Store;
 
 /// What actors need of the node they live on.
 pub trait Env: Send + Sync {
@@ -43,8 +44,8 @@ pub trait Env: Send + Sync {
     /// Where actors' tasks run.
     fn runtime(&self) -> &tokio::runtime::Handle;
 
-    /// Accounts for a result that stays in memory.
-    fn keep(&self, object: &ObjectRef, value: &Value) -> Result<Option<Box<dyn Send>>, Error>;
+    /// Where results are accounted for.
+    fn store(&self) -> &Store;
 
     /// Told when an incarnation crashed and another follows.
     fn restarting(&self, actor: &Actor, error: &Error, delay: Duration);
@@ -344,9 +345,8 @@ impl Target for Actor {
     }
 
     fn method_index(&self, name: &str) -> Result<u32, Error> {
-        let class = self
-            .class_info()
-            .ok_or_else(|| Error::Invalid("a driver has no methods".into()))?;
+        let class =
+            self.class_info().ok_or_else(|| Error::Invalid("a driver has no methods".into()))?;
         class.method_index(name).ok_or_else(|| class.no_method(name))
     }
 
