@@ -12,6 +12,8 @@ mod entry;
 mod error;
 #[cfg(not(target_family = "wasm"))]
 mod fake;
+#[cfg(feature = "async")]
+mod future;
 mod get;
 mod handle;
 mod host;
@@ -30,6 +32,8 @@ pub use bytes::Bytes;
 pub use call::Call;
 pub use class::Actor;
 pub use error::{Cause, Death, Error, Failure, Result, Trap};
+#[cfg(feature = "async")]
+pub use future::{get_async, get_async_timeout, wait_async};
 pub use get::{AnyRef, Gettable, get, get_timeout, wait};
 pub use greenroom_macros::{actor, driver};
 pub use handle::Handle;
@@ -42,6 +46,8 @@ pub mod prelude {
         Actor, Bytes, Error, Handle, ObjectRef, Options, Result, actor, cancel, context, driver,
         get, get_timeout, put, wait,
     };
+    #[cfg(feature = "async")]
+    pub use crate::{get_async, wait_async};
     pub use serde::{Deserialize, Serialize};
 }
 

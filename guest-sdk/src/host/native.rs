@@ -31,6 +31,13 @@ impl RawRef {
     }
 }
 
+impl Clone for RawRef {
+    fn clone(&self) -> Self {
+        self.world.lock().hold_object(self.id);
+        RawRef { world: Arc::clone(&self.world), id: self.id }
+    }
+}
+
 impl Drop for RawRef {
     fn drop(&mut self) {
         self.world.lock().release_object(self.id);
@@ -51,6 +58,13 @@ impl RawHandle {
     pub(crate) fn class(&self) -> String {
         let state = self.world.lock();
         state.actor(self.who).map(|actor| actor.class.name.to_owned()).unwrap_or_default()
+    }
+}
+
+impl Clone for RawHandle {
+    fn clone(&self) -> Self {
+        self.world.lock().hold_handle(self.who);
+        RawHandle { world: Arc::clone(&self.world), who: self.who }
     }
 }
 
@@ -412,7 +426,8 @@ pub(crate) async fn wait_async(
 
 #[cfg(feature = "async")]
 pub(crate) async fn sleep(_call: u64, duration: u64) -> Result<()> {
-    crate::fake::Leaf::new(Vec::new(), Until::Deadline, Some(duration), |_, _| ()).await
+    fn nothing(_: &State, _: &Wait) {}
+    crate::fake::Leaf::new(Vec::new(), Until::Deadline, Some(duration), nothing).await
 }
 
 pub(crate) fn current() -> Identity {
