@@ -9,7 +9,6 @@ use host_core::spec::{Concurrency, Tries};
 use host_core::{Cause, Error, limits};
 use parking_lot::Mutex;
 
-use super::mail::Queued;
 use super::target::{Actor, Phase, Role, Running};
 use crate::refs::{Arg, Call, ObjectRef, Outcome, Value};
 use crate::sandbox::{Answer, Birth, CallSlot, Caller, Identity, Instance, Job, Stop};
@@ -148,6 +147,7 @@ async fn next(actor: &Actor, slot: &Arc<CallSlot>) -> Result<Call, Cause> {
         if shared.phase == Phase::Running {
             shared.calls_done += 1;
             shared.running.clear();
+            slot.end();
         }
         shared.phase = Phase::Idle;
         if shared.allowance == 0 {
@@ -161,9 +161,8 @@ async fn next(actor: &Actor, slot: &Arc<CallSlot>) -> Result<Call, Cause> {
         };
         shared.allowance -= 1;
         shared.phase = Phase::Running;
-        let call = queued.call.clone();
-        slot.begin(call.result.clone());
-        shared.running.push(Running { queued, slot: slot.clone() });
+        let (running, call) = Running::begin(queued, slot.clone(), actor.spec.max_retries);
+        shared.running.push(running);
         Poll::Ready(Ok(call))
     })
     .await
@@ -197,9 +196,8 @@ async fn next_job(actor: &Arc<Actor>) -> Option<Job> {
         shared.allowance -= 1;
         shared.phase = Phase::Running;
         let slot = Arc::new(CallSlot::default());
-        let call = queued.call.clone();
-        slot.begin(call.result.clone());
-        shared.running.push(Running { queued, slot: slot.clone() });
+        let (running, call) = Running::begin(queued, slot.clone(), actor.spec.max_retries);
+        shared.running.push(running);
         Poll::Ready(Some((call, slot)))
     })
     .await?;
@@ -248,17 +246,5 @@ impl Actor {
                 object.settle(Err(Arc::new(error)), None);
             }
         }
-    }
-}
-
-impl Queued {
-    /// Whether the call may be tried again.
-    pub(super) fn may_retry(&self, actor: &Actor) -> bool {
-        let retries = self.call.retries.unwrap_or(actor.spec.max_retries);
-        retries.allow(self.attempts) && !self.is_settled()
-    }
-
-    fn is_settled(&self) -> bool {
-        self.call.result.as_ref().is_some_and(|object| object.is_settled())
     }
 }

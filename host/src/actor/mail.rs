@@ -84,7 +84,7 @@ impl Mail {
         let mut held_up: Vec<Option<ActorId>> = Vec::new();
         let mut found = None;
         for (index, queued) in self.queue.iter().enumerate() {
-            let caller = queued.call.caller.as_ref().map(|label| label.id);
+            let caller = queued.call.caller;
             if held_up.contains(&caller) {
                 continue;
             }

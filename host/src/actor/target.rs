@@ -8,7 +8,7 @@ use std::time::Duration;
 use host_core::id::Label;
 use host_core::package::ClassInfo;
 use host_core::restart::Restarts;
-use host_core::spec::{ActorSpec, Concurrency};
+use host_core::spec::{ActorSpec, Concurrency, Tries};
 use host_core::{ActorId, Cause, Error, JobId, NodeId, limits};
 use host_wasi::{Output, Profile};
 use parking_lot::Mutex;
@@ -140,8 +140,49 @@ pub(super) enum Phase {
 
 /// A call that was begun.
 pub(super) struct Running {
-    pub(super) queued: Queued,
+    pub(super) method: u32,
+    pub(super) result: Option<ObjectRef>,
+    /// The call, kept to be tried again after a crash, if it may be.
+    pub(super) retry: Option<Queued>,
     pub(super) slot: Arc<CallSlot>,
+}
+
+impl Running {
+    /// Notes a call as begun, and takes out what running it needs.
+    pub(super) fn begin(
+        mut queued: Queued,
+        slot: Arc<CallSlot>,
+        max_retries: Tries,
+    ) -> (Running, Call) {
+        let method = queued.call.method;
+        let result = queued.call.result.clone();
+        slot.begin(result.clone());
+        let tries = queued.call.retries.unwrap_or(max_retries);
+        if !tries.allow(queued.attempts) {
+            return (Running { method, result, retry: None, slot }, queued.call);
+        }
+        let call = queued.call.clone();
+        queued.attempts += 1;
+        (Running { method, result, retry: Some(queued), slot }, call)
+    }
+
+    /// Whether it is to be tried again after a crash.
+    pub(super) fn may_retry(&self) -> bool {
+        let settled = self.result.as_ref().is_some_and(|result| result.is_settled());
+        self.retry.is_some() && !settled
+    }
+
+    /// Whether it makes this object.
+    pub(super) fn makes(&self, object: &ObjectRef) -> bool {
+        self.result.as_ref().is_some_and(|result| result.is(object))
+    }
+
+    /// Settles it with an error, unless it is settled already.
+    pub(super) fn fail(self, error: Arc<Error>) {
+        if let Some(result) = self.result {
+            result.settle(Err(error), None);
+        }
+    }
 }
 
 /// What somebody wants of an actor besides its calls.
@@ -393,9 +434,7 @@ impl Target for Actor {
             queued.call.refuse(Arc::new(why));
             return;
         }
-        let running = shared.running.iter().find(|running| {
-            running.queued.call.result.as_ref().is_some_and(|result| result.is(object))
-        });
+        let running = shared.running.iter().find(|running| running.makes(object));
         let Some(running) = running else { return };
         let slot = running.slot.clone();
         if self.is_sequential() {

@@ -237,9 +237,7 @@ impl Actor {
     /// its incarnation along.
     fn check_grace(&self, shared: &mut Shared) {
         let Some((object, until)) = &shared.grace else { return };
-        let running = shared.running.iter().find(|running| {
-            running.queued.call.result.as_ref().is_some_and(|result| result.is(object))
-        });
+        let running = shared.running.iter().find(|running| running.makes(object));
         let Some(running) = running else {
             shared.grace = None;
             return;
@@ -247,7 +245,7 @@ impl Actor {
         if Instant::now() < *until {
             return;
         }
-        let method = self.method_label(running.queued.call.method);
+        let method = self.method_label(running.method);
         let message =
             format!("{method} was cancelled, and did not stop within {:?}", limits::CANCEL_GRACE);
         shared.grace = None;

@@ -6,6 +6,7 @@
 
 mod config;
 mod env;
+mod ids;
 mod services;
 mod spawn;
 
@@ -43,8 +44,9 @@ struct Inner {
     profile: Arc<Profile>,
     runtime: tokio::runtime::Handle,
     started: Instant,
-    /// Ids of actors, objects and jobs: one count for all.
+    /// Ids of actors and jobs: one count for both.
     next: AtomicU64,
+    objects: ids::Objects,
     packages: Mutex<HashMap<PackageId, Arc<Package>>>,
     actors: Mutex<HashMap<ActorId, Arc<Actor>>>,
     names: Mutex<Names>,
@@ -75,6 +77,7 @@ impl Node {
             runtime,
             started: Instant::now(),
             next: AtomicU64::new(1),
+            objects: ids::Objects::new(),
             packages: Mutex::default(),
             actors: Mutex::default(),
             names: Mutex::default(),
@@ -127,7 +130,7 @@ impl Inner {
     }
 
     fn object_id(&self) -> ObjectId {
-        ObjectId { node: self.id, seq: self.next_seq() }
+        ObjectId { node: self.id, seq: self.objects.next() }
     }
 
     /// Itself, counted: there is one as long as anybody can ask.

@@ -179,6 +179,22 @@ impl ObjectRef {
         }
     }
 
+    /// The outcome, if it is settled and in memory; else the reference again.
+    /// The last reference gives the value itself.
+    pub fn into_outcome(self) -> Result<Outcome, ObjectRef> {
+        match Arc::try_unwrap(self.0) {
+            Ok(object) => match object.state.into_inner() {
+                State::Ready(value, _) => Ok(Ok(value)),
+                State::Failed(error) => Ok(Err(error)),
+                state => Err(ObjectRef(Arc::new(Object { state: Mutex::new(state), ..object }))),
+            },
+            Err(shared) => {
+                let object = ObjectRef(shared);
+                object.outcome_now().ok_or(object)
+            }
+        }
+    }
+
     /// Waits until it is settled, and brings its value into memory.
     pub async fn outcome(&self) -> Outcome {
         let look = std::future::poll_fn(|cx| self.poll_look(cx)).await;

@@ -125,6 +125,11 @@ impl CallSlot {
         *self.state.lock() = SlotState { why: None, waker: None, object };
     }
 
+    /// The call is over; its result is no longer held here.
+    pub fn end(&self) {
+        self.state.lock().object = None;
+    }
+
     /// Tells the call to stop.
     pub fn cancel(&self, why: Error) {
         let waker = {

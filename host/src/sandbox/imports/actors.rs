@@ -142,7 +142,7 @@ fn send(
         Err(error) => return Ok(Err(error)),
     };
     let result = options.is_some().then(|| guest.services.pending(Arc::downgrade(&target)));
-    let caller = Some(guest.caller.identity.label.clone());
+    let caller = Some(guest.caller.identity.label.id);
     let call = Call { method, args, result: result.clone(), caller, retries };
     if let Err(error) = target.send(call, true) {
         return Ok(Err(error));

@@ -57,19 +57,17 @@ async fn take(mut store: Store<'_>, (index, timeout): (Ref, Option<u64>)) -> Ans
     let guest = Guest::of(store.data_mut());
     let object = guest.table.take_object(index.rep())?;
     run_inline(guest, &object).await;
-    let outcome = match object.outcome_now() {
-        Some(outcome) => outcome,
-        None => {
-            let waiting = Waiting::of(guest, timeout);
-            let found = waiting.all(std::slice::from_ref(&object)).await;
-            match found {
-                Ok(mut values) => Ok(values.pop().expect("one in, one out")),
-                Err(error) => Err(Arc::new(error)),
-            }
-        }
+    let outcome = match object.into_outcome() {
+        Ok(outcome) => outcome,
+        // Boxed, so that the common way needs little room.
+        Err(object) => Box::pin(wait_for_one(Waiting::of(guest, timeout), object)).await,
     };
-    drop(object);
     Ok((lower(&mut Guest::of(store.data_mut()).table, outcome),))
+}
+
+async fn wait_for_one(waiting: Waiting, object: ObjectRef) -> Outcome {
+    let mut found = waiting.all(std::slice::from_ref(&object)).await.map_err(Arc::new)?;
+    Ok(found.pop().expect("one in, one out"))
 }
 
 fn lower(table: &mut Table, outcome: Outcome) -> Result<WitValue, WitError> {
