@@ -69,5 +69,6 @@ impl Env for Inner {
             }
         }
         drop(removed);
+        self.departed.notify_waiters();
     }
 }

@@ -21,9 +21,10 @@ use host_core::names::Names;
 use host_core::placement::Ledger;
 use host_core::spec::{Concurrency, Options};
 use host_core::waits::Waits;
-use host_core::{ActorId, Cause, Error, JobId, NodeId, ObjectId, PackageId};
+use host_core::{limits, ActorId, Cause, Error, JobId, NodeId, ObjectId, PackageId};
 use host_wasi::Profile;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 pub use config::Config;
 
@@ -53,6 +54,8 @@ struct Inner {
     ledger: Mutex<Ledger>,
     waits: Mutex<Waits>,
     store: Store,
+    /// Told whenever an actor has ended.
+    departed: Notify,
     me: Weak<Inner>,
 }
 
@@ -84,6 +87,7 @@ impl Node {
             ledger: Mutex::new(Ledger::new(config.resources.clone())),
             waits: Mutex::default(),
             store,
+            departed: Notify::new(),
             me: me.clone(),
             config,
         });
@@ -136,6 +140,13 @@ impl Inner {
     /// Itself, counted: there is one as long as anybody can ask.
     fn this(&self) -> Arc<Inner> {
         self.me.upgrade().expect("the node lives while it is called")
+    }
+
+    /// The live actors that end with a job.
+    fn ends_with(&self, job: JobId) -> Vec<Arc<Actor>> {
+        let actors = self.actors.lock();
+        let ends = |actor: &&Arc<Actor>| actor.job == job && !actor.spec.detached;
+        actors.values().filter(ends).cloned().collect()
     }
 
     fn lookup(&self, name: &str, namespace: &str) -> Result<Handle, Error> {
@@ -200,15 +211,33 @@ impl Job {
         let object = self.call(actor, method, args).map_err(Arc::new)?;
         object.outcome().await
     }
+
+    /// Ends the job and waits until its actors are gone, for
+    /// [`limits::JOB_END_TIME`] at most. Answers those that are left.
+    pub async fn end(self) -> Vec<Label> {
+        let (node, id) = (self.node.clone(), self.id);
+        drop(self);
+        let gone = async {
+            loop {
+                let mut departed = std::pin::pin!(node.0.departed.notified());
+                // Counts from here on, not from the first poll: an actor may
+                // end between the look and the wait.
+                departed.as_mut().enable();
+                if node.0.ends_with(id).is_empty() {
+                    return;
+                }
+                departed.await;
+            }
+        };
+        let _ = tokio::time::timeout(limits::JOB_END_TIME, gone).await;
+        node.0.ends_with(id).iter().map(|actor| actor.label.clone()).collect()
+    }
 }
 
 impl Drop for Job {
     fn drop(&mut self) {
-        let all: Vec<_> = self.node.0.actors.lock().values().cloned().collect();
-        for actor in all {
-            if actor.job == self.id && !actor.spec.detached {
-                actor.end(Cause::JobEnded);
-            }
+        for actor in self.node.0.ends_with(self.id) {
+            actor.end(Cause::JobEnded);
         }
     }
 }
