@@ -22,7 +22,7 @@ const INLINE_MAX: usize = 4;
 /// What borrows well works as well: `&str` for a `String`, slices and arrays
 /// for a `Vec`, `Vec<u8>` and `&[u8]` for [`Bytes`].
 #[diagnostic::on_unimplemented(
-    message = "the method takes a `{T}`, and `{Self}` is neither that nor a reference to it nor an `ObjectRef` of it",
+    message = "the method takes `{T}`, and `{Self}` is neither that nor a reference to it nor an `ObjectRef` of it",
     label = "expected `{T}`, `&{T}` or `ObjectRef<{T}>`"
 )]
 pub trait IntoArg<T> {

@@ -109,8 +109,12 @@ pub struct Param {
 pub enum Construct {
     Sequential(fn(Arguments) -> Result<Box<dyn Sequential>>),
     #[cfg(feature = "async")]
-    Concurrent(fn(Arguments) -> crate::task::BoxFuture<Result<std::rc::Rc<dyn Concurrent>>>),
+    Concurrent(fn(Arguments) -> crate::task::BoxFuture<Result<Shared>>),
 }
+
+/// An async actor, shared by its calls.
+#[cfg(feature = "async")]
+type Shared = std::rc::Rc<dyn Concurrent>;
 
 /// An actor that runs one call at a time.
 #[doc(hidden)]
@@ -154,6 +158,24 @@ pub enum Registration {
 }
 
 inventory::collect!(Registration);
+
+/// `Result`s of methods, by whatever alias they are written.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is called `Result` and is not one",
+    note = "a method whose return type ends in `Result` may fail; name other types differently"
+)]
+pub trait Fallible {
+    /// What callers get.
+    type Value;
+    /// What callers get told.
+    type Error;
+}
+
+impl<T, E> Fallible for std::result::Result<T, E> {
+    type Value = T;
+    type Error = E;
+}
 
 /// The arguments of one call, taken in order.
 #[doc(hidden)]

@@ -243,14 +243,16 @@ struct Resource {
 
 impl Parse for Resource {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let place = input.span();
         let key = if input.peek(LitStr) {
-            let name: LitStr = input.parse()?;
-            name.value()
+            input.parse::<LitStr>()?.value()
         } else {
             input.parse::<Ident>()?.to_string()
         };
-        let ident = Ident::new("resources", input.span());
-        let value = Value::parse(&ident, input)?;
+        if !input.peek(Token![=]) {
+            return Err(Error::new(place, format!("`{key}` needs an amount: `{key} = 1`")));
+        }
+        let value = Value::parse(&Ident::new("resources", place), input)?;
         Ok(Resource { amount: amount(&key, &value)?, name: key })
     }
 }
