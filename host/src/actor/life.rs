@@ -151,6 +151,8 @@ async fn next(actor: &Actor, slot: &Arc<CallSlot>) -> Result<Call, Cause> {
         if shared.phase == Phase::Running {
             shared.calls_done += 1;
             shared.running.clear();
+            // An idle actor must not keep its last result alive.
+            slot.begin(None);
         }
         shared.phase = Phase::Idle;
         if shared.allowance == 0 {
