@@ -7,8 +7,8 @@ use crate::codec;
 use crate::error::{Error, Result};
 use crate::handle::{Handle, Target};
 use crate::host;
-use crate::scratch::Scratch;
 use crate::options::{ActorOptions, Options, Spawning};
+use crate::scratch::Scratch;
 
 /// A class of actors. `#[actor]` implements it; there is no other way.
 ///
@@ -172,10 +172,7 @@ enum MethodName {
 }
 
 impl Arguments {
-    pub(crate) fn of_constructor(
-        class: &'static Class,
-        values: Vec<host::Value>,
-    ) -> Result<Self> {
+    pub(crate) fn of_constructor(class: &'static Class, values: Vec<host::Value>) -> Result<Self> {
         Self::new(class, MethodName::New, class.params, values)
     }
 
@@ -267,5 +264,5 @@ pub fn reply<T: serde::Serialize>(value: T) -> Result<host::Value> {
     // What the result held is given away; what the actor holds too is not.
     drop(value);
     encoded?;
-    attachments.into_value(bytes.into_exact())
+    Ok(attachments.into_value(bytes.into_exact()))
 }

@@ -42,12 +42,7 @@ pub fn me<A: Actor>() -> Result<Handle<A>> {
     let Some(raw) = host::me() else {
         return Err(Error::Invalid("a driver has no handle to itself".to_owned()));
     };
-    let class = raw.class();
-    if class == A::CLASS.name {
-        Ok(Handle::new(raw))
-    } else {
-        Err(Error::Invalid(format!("this actor is a {class}, not a {}", A::CLASS.name)))
-    }
+    Handle::checked(raw)
 }
 
 /// Whether the running call was cancelled or its time has passed. A long

@@ -11,9 +11,6 @@ use crate::error::{Error, Result};
 use crate::host::Value;
 use crate::logger;
 
-/// This SDK, as packages name it.
-pub(crate) const SDK: &str = concat!("greenroom-rust ", env!("CARGO_PKG_VERSION"));
-
 /// What is linked into this program.
 pub(crate) struct Package {
     /// By name.
@@ -54,24 +51,18 @@ pub(crate) fn describe() -> Package {
 }
 
 /// The class with this name.
+#[cfg(target_family = "wasm")]
 pub(crate) fn class(name: &str) -> Result<&'static Class> {
-    let found = inventory::iter::<Registration>.into_iter().find_map(|registration| {
-        match registration {
+    let found =
+        inventory::iter::<Registration>.into_iter().find_map(|registration| match registration {
             Registration::Class(class) if class.name == name => Some(*class),
             Registration::Class(_) | Registration::Driver(_) => None,
-        }
-    });
+        });
     found.ok_or_else(|| Error::Invalid(format!("this package has no class {name}")))
 }
 
 fn driver() -> Result<&'static Driver> {
-    let found = inventory::iter::<Registration>.into_iter().find_map(|registration| {
-        match registration {
-            Registration::Driver(driver) => Some(*driver),
-            Registration::Class(_) => None,
-        }
-    });
-    found.ok_or_else(|| Error::Invalid("this package has no driver".to_owned()))
+    describe().driver.ok_or_else(|| Error::Invalid("this package has no driver".to_owned()))
 }
 
 fn become_actor(instance: Instance) -> Result<()> {
@@ -86,17 +77,22 @@ fn become_actor(instance: Instance) -> Result<()> {
 
 /// Makes this instance a sequential actor.
 #[cfg(not(all(target_family = "wasm", feature = "async")))]
-pub(crate) fn construct(name: &str, values: Vec<Value>) -> Result<()> {
+pub(crate) fn construct(class: &'static Class, values: Vec<Value>) -> Result<()> {
     logger::start();
-    let class = class(name)?;
     match class.construct {
         Construct::Sequential(construct) => {
             let actor = construct(Arguments::of_constructor(class, values)?)?;
             become_actor(Instance::Sequential(actor))
         }
         #[cfg(feature = "async")]
-        Construct::Concurrent(_) => Err(not_sequential(class)),
+        Construct::Concurrent(_) => Err(misused("the actor is async")),
     }
+}
+
+/// Ends the actor's state, where the instance goes on.
+#[cfg(not(target_family = "wasm"))]
+pub(crate) fn forget() {
+    drop(ACTOR.take());
 }
 
 /// Calls a method of a sequential actor.
@@ -115,7 +111,7 @@ pub(crate) fn invoke(method: u32, values: Vec<Value>) -> Result<Value> {
 
 #[cold]
 fn misused(why: &str) -> Error {
-    Error::Invalid(format!("cannot invoke a method: {why}"))
+    Error::Invalid(format!("an instance is not used as it should be: {why}"))
 }
 
 /// Runs the driver.
@@ -125,7 +121,7 @@ pub(crate) fn run(args: Vec<String>) -> Result<()> {
     match driver()?.run {
         Run::Blocking(run) => run(args),
         #[cfg(feature = "async")]
-        Run::Async(run) => crate::host::block_on(run(args)),
+        Run::Async(run) => crate::fake::block_on(run(args)),
     }
 }
 
@@ -135,9 +131,8 @@ mod concurrent {
     use crate::task::{InCall, OfCall};
 
     /// Makes this instance an actor of either kind.
-    pub(crate) async fn construct_async(name: &str, values: Vec<Value>) -> Result<()> {
+    pub(crate) async fn construct_async(class: &'static Class, values: Vec<Value>) -> Result<()> {
         logger::start();
-        let class = class(name)?;
         let args = Arguments::of_constructor(class, values)?;
         let instance = match class.construct {
             Construct::Sequential(construct) => Instance::Sequential(construct(args)?),
@@ -147,11 +142,7 @@ mod concurrent {
     }
 
     /// Calls a method of an actor of either kind.
-    pub(crate) async fn invoke_async(
-        call: u64,
-        method: u32,
-        values: Vec<Value>,
-    ) -> Result<Value> {
+    pub(crate) async fn invoke_async(call: u64, method: u32, values: Vec<Value>) -> Result<Value> {
         let concurrent = ACTOR.with(|slot| match slot.try_borrow() {
             Ok(slot) => match &*slot {
                 Some(Instance::Concurrent(actor)) => Some(std::rc::Rc::clone(actor)),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::attachments;
 use crate::class::Actor;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::{self, AfterKill, RawHandle};
 
 /// A handle to an actor of class `A`. Its methods are the class's: each
@@ -24,6 +24,17 @@ pub struct Handle<A: Actor> {
 impl<A: Actor> Handle<A> {
     pub(crate) fn new(raw: RawHandle) -> Self {
         Self::from_rc(Rc::new(raw))
+    }
+
+    /// A handle to an actor that somebody else created: it may be of another
+    /// class.
+    pub(crate) fn checked(raw: RawHandle) -> Result<Self> {
+        let class = raw.class();
+        if class == A::CLASS.name {
+            return Ok(Self::new(raw));
+        }
+        let wanted = A::CLASS.name;
+        Err(Error::Invalid(format!("{} is a {class}, not a {wanted}", raw.id())))
     }
 
     fn from_rc(raw: Rc<RawHandle>) -> Self {
@@ -47,12 +58,12 @@ impl<A: Actor> Handle<A> {
 
     /// The actor with this name, in the caller's default namespace.
     pub fn lookup(name: &str) -> Result<Self> {
-        host::lookup(name, None).map(Self::new)
+        host::lookup(name, None).and_then(Self::checked)
     }
 
     /// The actor with this name, in a namespace.
     pub fn lookup_in(namespace: &str, name: &str) -> Result<Self> {
-        host::lookup(name, Some(namespace)).map(Self::new)
+        host::lookup(name, Some(namespace)).and_then(Self::checked)
     }
 
     /// Ends the actor now and for good. The calls it was running or had queued

@@ -10,6 +10,10 @@ mod codec;
 pub mod context;
 mod entry;
 mod error;
+#[cfg(not(target_family = "wasm"))]
+mod fake;
+#[cfg(feature = "async")]
+mod future;
 mod get;
 mod handle;
 mod host;
@@ -18,12 +22,18 @@ mod object;
 mod options;
 mod scratch;
 mod task;
+#[cfg(not(target_family = "wasm"))]
+pub mod testing;
+#[cfg(feature = "async")]
+pub mod time;
 
 pub use args::IntoArg;
 pub use bytes::Bytes;
 pub use call::Call;
 pub use class::Actor;
 pub use error::{Cause, Death, Error, Failure, Result, Trap};
+#[cfg(feature = "async")]
+pub use future::{get_async, get_async_timeout, wait_async};
 pub use get::{AnyRef, Gettable, get, get_timeout, wait};
 pub use greenroom_macros::{actor, driver};
 pub use handle::Handle;
@@ -36,6 +46,8 @@ pub mod prelude {
         Actor, Bytes, Error, Handle, ObjectRef, Options, Result, actor, cancel, context, driver,
         get, get_timeout, put, wait,
     };
+    #[cfg(feature = "async")]
+    pub use crate::{get_async, wait_async};
     pub use serde::{Deserialize, Serialize};
 }
 

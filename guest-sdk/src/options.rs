@@ -25,6 +25,31 @@ pub struct ActorOptions {
     pub detached: Option<bool>,
 }
 
+#[cfg(not(target_family = "wasm"))]
+impl ActorOptions {
+    /// These, and where they say nothing, the others.
+    pub(crate) fn over(self, others: ActorOptions) -> ActorOptions {
+        let mut resources = others.resources;
+        for (name, amount) in self.resources {
+            resources.retain(|(other, _)| *other != name);
+            resources.push((name, amount));
+        }
+        ActorOptions {
+            cpus: self.cpus.or(others.cpus),
+            gpus: self.gpus.or(others.gpus),
+            memory: self.memory.or(others.memory),
+            resources,
+            max_restarts: self.max_restarts.or(others.max_restarts),
+            max_retries: self.max_retries.or(others.max_retries),
+            max_concurrency: self.max_concurrency.or(others.max_concurrency),
+            max_pending_calls: self.max_pending_calls.or(others.max_pending_calls),
+            name: self.name.or(others.name),
+            namespace: self.namespace.or(others.namespace),
+            detached: self.detached.or(others.detached),
+        }
+    }
+}
+
 /// An actor to be created.
 #[doc(hidden)]
 #[derive(Default)]
@@ -42,8 +67,8 @@ impl Spawning {
             return Err(problem.clone());
         }
         let exists = if self.get_if_exists { IfExists::Get } else { IfExists::Refuse };
-        args.send(|args| host::spawn(A::CLASS.name, args, &self.options, exists))
-            .map(Handle::new)
+        let raw = args.send(|args| host::spawn(A::CLASS, args, &self.options, exists))?;
+        if self.get_if_exists { Handle::checked(raw) } else { Ok(Handle::new(raw)) }
     }
 
     fn invalid(&mut self, message: String) {

@@ -38,7 +38,9 @@ impl VisitMut for Sendable<'_> {
         let what = self.what;
         self.errors.add(
             &*lifetime,
-            format!("{what} of an actor's method cannot borrow: it is copied from one actor to another"),
+            format!(
+                "{what} of an actor's method cannot borrow: it is copied from one actor to another"
+            ),
         );
     }
 }
@@ -59,8 +61,7 @@ pub(crate) struct NameSelf<'a>(pub(crate) &'a syn::Path);
 
 impl VisitMut for NameSelf<'_> {
     fn visit_path_mut(&mut self, path: &mut syn::Path) {
-        let starts_with_self =
-            path.segments.first().is_some_and(|segment| segment.ident == "Self");
+        let starts_with_self = path.segments.first().is_some_and(|segment| segment.ident == "Self");
         if starts_with_self {
             let rest: Vec<_> = path.segments.iter().skip(1).cloned().collect();
             *path = self.0.clone();

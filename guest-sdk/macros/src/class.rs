@@ -79,7 +79,10 @@ impl Class {
             } else if function.sig.ident == "new" {
                 constructor = Some(read_constructor(function, &path, &mut errors));
             } else if function.sig.ident == "remote" {
-                errors.add(&function.sig.ident, "`remote` is how the actor is created; give the function another name");
+                errors.add(
+                    &function.sig.ident,
+                    "`remote` is how the actor is created; give the function another name",
+                );
             }
         }
         check_concurrency(is_async, options, block, &mut errors);
@@ -91,8 +94,11 @@ impl Class {
         }
         errors.finish()?;
         // Absent only where an error was found.
-        let constructor =
-            constructor.unwrap_or(Constructor { params: Vec::new(), is_async: false, fallible: None });
+        let constructor = constructor.unwrap_or(Constructor {
+            params: Vec::new(),
+            is_async: false,
+            fallible: None,
+        });
         Ok(Class { path, name, docs: docs(&block.attrs), constructor, methods, is_async })
     }
 }
@@ -111,11 +117,8 @@ fn read_type(block: &ItemImpl, errors: &mut Errors) -> Result<Path> {
     let Type::Path(ty) = &*block.self_ty else {
         return Err(syn::Error::new_spanned(&block.self_ty, "an actor is a struct or an enum"));
     };
-    let has_arguments = ty
-        .path
-        .segments
-        .iter()
-        .any(|segment| !matches!(segment.arguments, PathArguments::None));
+    let has_arguments =
+        ty.path.segments.iter().any(|segment| !matches!(segment.arguments, PathArguments::None));
     if has_arguments && block.generics.params.is_empty() {
         errors.add(
             &block.self_ty,
@@ -182,8 +185,9 @@ fn read_constructor(function: &ImplItemFn, path: &Path, errors: &mut Errors) -> 
 fn is_self(ty: &Type, path: &Path) -> bool {
     match ty {
         Type::Path(ty) => {
-            ty.path.is_ident("Self") || ty.path.segments.last().map(|segment| &segment.ident)
-                == path.segments.last().map(|segment| &segment.ident)
+            ty.path.is_ident("Self")
+                || ty.path.segments.last().map(|segment| &segment.ident)
+                    == path.segments.last().map(|segment| &segment.ident)
         }
         _ => false,
     }

@@ -303,9 +303,8 @@ fn stub(class: &Class) -> TokenStream {
 
 /// A stub's parameters, and the calls that add them to a call.
 fn stub_params(params: &[Param]) -> (TokenStream, TokenStream) {
-    let declared = params.iter().map(|Param { ident, ty, .. }| {
-        quote!(#ident: impl ::greenroom::IntoArg<#ty>)
-    });
+    let declared =
+        params.iter().map(|Param { ident, ty, .. }| quote!(#ident: impl ::greenroom::IntoArg<#ty>));
     let added = params.iter().map(|Param { ident, ty, .. }| quote!(.arg::<#ty>(#ident)));
     (quote!(#(#declared),*), quote!(#(#added)*))
 }

@@ -77,9 +77,10 @@ impl Options {
         let cpus = optional(self.cpus);
         let gpus = optional(self.gpus);
         let memory = optional(self.memory);
-        let resources = self.resources.iter().map(|(name, amount)| {
-            quote!((::std::string::String::from(#name), #amount))
-        });
+        let resources = self
+            .resources
+            .iter()
+            .map(|(name, amount)| quote!((::std::string::String::from(#name), #amount)));
         let max_restarts = optional(self.max_restarts);
         let max_retries = optional(self.max_retries);
         let max_concurrency = optional(self.max_concurrency.map(|(calls, _)| calls));
@@ -129,9 +130,9 @@ impl Value {
         }
         input.parse::<Token![=]>()?;
         let negative = input.parse::<Option<Token![-]>>()?.is_some();
-        let literal = input.parse().map_err(|error| {
-            Error::new(error.span(), format!("`{key}` must be a literal"))
-        })?;
+        let literal = input
+            .parse()
+            .map_err(|error| Error::new(error.span(), format!("`{key}` must be a literal")))?;
         Ok(Value { negative, literal })
     }
 

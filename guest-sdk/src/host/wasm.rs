@@ -16,12 +16,13 @@ pub(crate) use types::{Outgoing, OutgoingCarrying};
 pub use types::Value;
 
 use super::{AfterKill, CallLimits, IfExists};
+use crate::class::Class;
 use crate::context::Identity;
 use crate::error::{Cause, Death, Error, Failure, Result, Trap};
 use crate::options::ActorOptions;
 
 pub(crate) fn spawn(
-    class: &str,
+    class: &'static Class,
     args: &[Outgoing<'_>],
     options: &ActorOptions,
     exists: IfExists,
@@ -45,7 +46,7 @@ pub(crate) fn spawn(
         IfExists::Refuse => actors::IfExists::Refuse,
         IfExists::Get => actors::IfExists::Get,
     };
-    Ok(actors::spawn(class, args, options, exists)?)
+    Ok(actors::spawn(class.name, args, options, exists)?)
 }
 
 pub(crate) fn lookup(name: &str, namespace: Option<&str>) -> Result<RawHandle> {
@@ -59,8 +60,7 @@ pub(crate) fn submit(
     args: &[Outgoing<'_>],
     limits: CallLimits,
 ) -> Result<RawRef> {
-    let options =
-        actors::CallOptions { timeout: limits.timeout, max_retries: limits.max_retries };
+    let options = actors::CallOptions { timeout: limits.timeout, max_retries: limits.max_retries };
     Ok(actors::submit(target, method, args, options)?)
 }
 

@@ -9,6 +9,9 @@ use crate::class::{Class, Method, Param};
 use crate::entry;
 use crate::options::ActorOptions;
 
+/// This SDK, as packages name it.
+const SDK: &str = concat!("greenroom-rust ", env!("CARGO_PKG_VERSION"));
+
 struct Package;
 
 #[cfg(not(feature = "async"))]
@@ -18,7 +21,7 @@ impl bindings::exports::greenroom::actor::guest::Guest for Package {
     }
 
     fn construct(class: String, args: Vec<types::Value>) -> Result<(), types::Error> {
-        Ok(entry::construct(&class, args)?)
+        Ok(entry::construct(entry::class(&class)?, args)?)
     }
 
     fn invoke(method: u32, args: Vec<types::Value>) -> Result<types::Value, types::Error> {
@@ -37,7 +40,7 @@ impl bindings::exports::greenroom::actor::guest_async::Guest for Package {
     }
 
     async fn construct(class: String, args: Vec<types::Value>) -> Result<(), types::Error> {
-        Ok(entry::construct_async(&class, args).await?)
+        Ok(entry::construct_async(entry::class(&class)?, args).await?)
     }
 
     async fn invoke(
@@ -58,7 +61,7 @@ bindings::export!(Package with_types_in bindings);
 fn describe() -> description::PackageInfo {
     let package = entry::describe();
     description::PackageInfo {
-        sdk: entry::SDK.to_owned(),
+        sdk: SDK.to_owned(),
         classes: package.classes.into_iter().map(class_info).collect(),
         driver: package
             .driver
@@ -92,10 +95,8 @@ fn method_info(method: &Method) -> description::MethodInfo {
 }
 
 fn params(params: &[Param]) -> Vec<description::Param> {
-    let info = |param: &Param| description::Param {
-        name: param.name.to_owned(),
-        ty: param.ty.to_owned(),
-    };
+    let info =
+        |param: &Param| description::Param { name: param.name.to_owned(), ty: param.ty.to_owned() };
     params.iter().map(info).collect()
 }
 
