@@ -1,6 +1,8 @@
 //! Arguments on their way out: encoded one behind the other into one buffer,
 //! without an allocation for the usual small call.
 
+use std::rc::Rc;
+
 use serde::Serialize;
 
 use crate::attachments::Attachments;
@@ -20,7 +22,7 @@ const INLINE_MAX: usize = 4;
 /// What borrows well works as well: `&str` for a `String`, slices and arrays
 /// for a `Vec`, `Vec<u8>` and `&[u8]` for [`Bytes`].
 #[diagnostic::on_unimplemented(
-    message = "the method takes a `{T}`, and `{Self}` is neither that nor a reference to it nor an `ObjectRef` of it",
+    message = "the method takes `{T}`, and `{Self}` is neither that nor a reference to it nor an `ObjectRef` of it",
     label = "expected `{T}`, `&{T}` or `ObjectRef<{T}>`"
 )]
 pub trait IntoArg<T> {
@@ -169,10 +171,7 @@ impl Args {
 
     /// Hands the arguments to a host function.
     #[inline]
-    pub(crate) fn send<R>(
-        mut self,
-        send: impl FnOnce(&[Outgoing<'_>]) -> Result<R>,
-    ) -> Result<R> {
+    pub(crate) fn send<R>(mut self, send: impl FnOnce(&[Outgoing<'_>]) -> Result<R>) -> Result<R> {
         if let Some(problem) = self.problem.take() {
             return Err(*problem);
         }
@@ -192,8 +191,7 @@ impl Args {
     /// The way for attachments and for many arguments.
     fn send_any<R>(&self, send: impl FnOnce(&[Outgoing<'_>]) -> Result<R>) -> Result<R> {
         let refs: Vec<&RawRef> = self.attachments.refs.iter().map(|raw| &**raw).collect();
-        let handles: Vec<&RawHandle> =
-            self.attachments.handles.iter().map(|raw| &**raw).collect();
+        let handles: Vec<&RawHandle> = self.attachments.handles.iter().map(|raw| &**raw).collect();
         let segments = self.inline[..self.count.min(INLINE_MAX)].iter().chain(&self.more);
         let mut start = Segment::default();
         let mut outgoing = Vec::with_capacity(self.count);
@@ -231,25 +229,19 @@ impl Attachments {
         send(Outgoing::Carrying(OutgoingCarrying { bytes, refs: &refs, handles: &handles }))
     }
 
-    /// Gives a value away with its attachments.
-    ///
-    /// A ref or handle that the actor goes on holding cannot be given away;
-    /// storing the value and taking it back makes refs and handles of its own.
+    /// Gives a value away with its attachments. Of what the actor goes on
+    /// holding it gives another ref or handle.
     #[inline]
-    pub(crate) fn into_value(self, bytes: Vec<u8>) -> Result<host::Value> {
+    pub(crate) fn into_value(self, bytes: Vec<u8>) -> host::Value {
         if self.is_empty() {
-            return Ok(host::Value::Plain(bytes));
+            return host::Value::Plain(bytes);
         }
-        let shared = self.refs.iter().any(|raw| std::rc::Rc::strong_count(raw) > 1)
-            || self.handles.iter().any(|raw| std::rc::Rc::strong_count(raw) > 1);
-        if shared {
-            let stored = self.lend_value(&bytes, host::put)?;
-            return host::take(stored, None);
-        }
-        Ok(host::Value::Carrying(host::Carrying {
+        let give_ref = |raw| Rc::try_unwrap(raw).unwrap_or_else(|held| RawRef::clone(&held));
+        let give_handle = |raw| Rc::try_unwrap(raw).unwrap_or_else(|held| RawHandle::clone(&held));
+        host::Value::Carrying(host::Carrying {
             bytes,
-            refs: self.refs.into_iter().filter_map(std::rc::Rc::into_inner).collect(),
-            handles: self.handles.into_iter().filter_map(std::rc::Rc::into_inner).collect(),
-        }))
+            refs: self.refs.into_iter().map(give_ref).collect(),
+            handles: self.handles.into_iter().map(give_handle).collect(),
+        })
     }
 }

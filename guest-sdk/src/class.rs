@@ -7,8 +7,8 @@ use crate::codec;
 use crate::error::{Error, Result};
 use crate::handle::{Handle, Target};
 use crate::host;
-use crate::scratch::Scratch;
 use crate::options::{ActorOptions, Options, Spawning};
+use crate::scratch::Scratch;
 
 /// A class of actors. `#[actor]` implements it; there is no other way.
 ///
@@ -109,8 +109,12 @@ pub struct Param {
 pub enum Construct {
     Sequential(fn(Arguments) -> Result<Box<dyn Sequential>>),
     #[cfg(feature = "async")]
-    Concurrent(fn(Arguments) -> crate::task::BoxFuture<Result<std::rc::Rc<dyn Concurrent>>>),
+    Concurrent(fn(Arguments) -> crate::task::BoxFuture<Result<Shared>>),
 }
+
+/// An async actor, shared by its calls.
+#[cfg(feature = "async")]
+type Shared = std::rc::Rc<dyn Concurrent>;
 
 /// An actor that runs one call at a time.
 #[doc(hidden)]
@@ -155,6 +159,24 @@ pub enum Registration {
 
 inventory::collect!(Registration);
 
+/// `Result`s of methods, by whatever alias they are written.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is called `Result` and is not one",
+    note = "a method whose return type ends in `Result` may fail; name other types differently"
+)]
+pub trait Fallible {
+    /// What callers get.
+    type Value;
+    /// What callers get told.
+    type Error;
+}
+
+impl<T, E> Fallible for std::result::Result<T, E> {
+    type Value = T;
+    type Error = E;
+}
+
 /// The arguments of one call, taken in order.
 #[doc(hidden)]
 pub struct Arguments {
@@ -172,10 +194,7 @@ enum MethodName {
 }
 
 impl Arguments {
-    pub(crate) fn of_constructor(
-        class: &'static Class,
-        values: Vec<host::Value>,
-    ) -> Result<Self> {
+    pub(crate) fn of_constructor(class: &'static Class, values: Vec<host::Value>) -> Result<Self> {
         Self::new(class, MethodName::New, class.params, values)
     }
 
@@ -267,5 +286,5 @@ pub fn reply<T: serde::Serialize>(value: T) -> Result<host::Value> {
     // What the result held is given away; what the actor holds too is not.
     drop(value);
     encoded?;
-    attachments.into_value(bytes.into_exact())
+    Ok(attachments.into_value(bytes.into_exact()))
 }

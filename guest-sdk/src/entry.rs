@@ -53,12 +53,11 @@ pub(crate) fn describe() -> Package {
 /// The class with this name.
 #[cfg(target_family = "wasm")]
 pub(crate) fn class(name: &str) -> Result<&'static Class> {
-    let found = inventory::iter::<Registration>.into_iter().find_map(|registration| {
-        match registration {
+    let found =
+        inventory::iter::<Registration>.into_iter().find_map(|registration| match registration {
             Registration::Class(class) if class.name == name => Some(*class),
             Registration::Class(_) | Registration::Driver(_) => None,
-        }
-    });
+        });
     found.ok_or_else(|| Error::Invalid(format!("this package has no class {name}")))
 }
 
@@ -86,7 +85,7 @@ pub(crate) fn construct(class: &'static Class, values: Vec<Value>) -> Result<()>
             become_actor(Instance::Sequential(actor))
         }
         #[cfg(feature = "async")]
-        Construct::Concurrent(_) => Err(not_sequential(class)),
+        Construct::Concurrent(_) => Err(misused("the actor is async")),
     }
 }
 
@@ -112,7 +111,7 @@ pub(crate) fn invoke(method: u32, values: Vec<Value>) -> Result<Value> {
 
 #[cold]
 fn misused(why: &str) -> Error {
-    Error::Invalid(format!("cannot invoke a method: {why}"))
+    Error::Invalid(format!("an instance is not used as it should be: {why}"))
 }
 
 /// Runs the driver.
@@ -132,10 +131,7 @@ mod concurrent {
     use crate::task::{InCall, OfCall};
 
     /// Makes this instance an actor of either kind.
-    pub(crate) async fn construct_async(
-        class: &'static Class,
-        values: Vec<Value>,
-    ) -> Result<()> {
+    pub(crate) async fn construct_async(class: &'static Class, values: Vec<Value>) -> Result<()> {
         logger::start();
         let args = Arguments::of_constructor(class, values)?;
         let instance = match class.construct {
@@ -146,11 +142,7 @@ mod concurrent {
     }
 
     /// Calls a method of an actor of either kind.
-    pub(crate) async fn invoke_async(
-        call: u64,
-        method: u32,
-        values: Vec<Value>,
-    ) -> Result<Value> {
+    pub(crate) async fn invoke_async(call: u64, method: u32, values: Vec<Value>) -> Result<Value> {
         let concurrent = ACTOR.with(|slot| match slot.try_borrow() {
             Ok(slot) => match &*slot {
                 Some(Instance::Concurrent(actor)) => Some(std::rc::Rc::clone(actor)),

@@ -40,12 +40,35 @@ impl<T: DeserializeOwned> AnyRef for &ObjectRef<T> {
     message = "`get` takes object refs, and `{Self}` is not one",
     note = "a call answers an `ObjectRef` once it is sent: `get(counter.increment().remote()?)`"
 )]
-pub trait Gettable {
+pub trait Gettable: Sized {
     /// The values of these objects.
     type Output;
 
     #[doc(hidden)]
-    fn get(self, timeout: Option<u64>) -> Result<Self::Output>;
+    fn raws(&self) -> Raws<'_>;
+
+    #[doc(hidden)]
+    fn decode(values: Vec<host::Value>) -> Result<Self::Output>;
+
+    #[doc(hidden)]
+    #[inline]
+    fn get(self, timeout: Option<u64>) -> Result<Self::Output> {
+        let Raws(raws) = self.raws();
+        if raws.is_empty() {
+            return Self::decode(Vec::new());
+        }
+        Self::decode(host::get(&raws, timeout)?)
+    }
+}
+
+/// The objects to get.
+#[doc(hidden)]
+pub struct Raws<'a>(pub(crate) Vec<&'a RawRef>);
+
+impl<'a> Raws<'a> {
+    fn of<R: AnyRef>(refs: &'a [R]) -> Self {
+        Raws(refs.iter().map(|any| any.object().raw()).collect())
+    }
 }
 
 /// Waits for objects and answers their values; with the first error found if
@@ -78,11 +101,19 @@ pub fn get_timeout<R: Gettable>(refs: R, timeout: Duration) -> Result<R::Output>
 impl<T: DeserializeOwned> Gettable for ObjectRef<T> {
     type Output = T;
 
+    fn raws(&self) -> Raws<'_> {
+        Raws(vec![self.raw()])
+    }
+
+    fn decode(values: Vec<host::Value>) -> Result<T> {
+        decode_one(values)
+    }
+
     #[inline]
     fn get(self, timeout: Option<u64>) -> Result<T> {
         match Rc::try_unwrap(self.into_raw()) {
             Ok(raw) => decode(host::take(raw, timeout)?),
-            Err(shared) => get_one(&shared, timeout),
+            Err(shared) => decode_one(host::get(&[&*shared], timeout)?),
         }
     }
 }
@@ -90,14 +121,21 @@ impl<T: DeserializeOwned> Gettable for ObjectRef<T> {
 impl<T: DeserializeOwned> Gettable for &ObjectRef<T> {
     type Output = T;
 
-    fn get(self, timeout: Option<u64>) -> Result<T> {
-        get_one(self.raw(), timeout)
+    fn raws(&self) -> Raws<'_> {
+        Raws(vec![self.raw()])
+    }
+
+    fn decode(values: Vec<host::Value>) -> Result<T> {
+        decode_one(values)
     }
 }
 
-fn get_one<T: DeserializeOwned>(raw: &RawRef, timeout: Option<u64>) -> Result<T> {
-    let mut values = host::get(&[raw], timeout)?.into_iter();
-    decode(values.next().ok_or_else(too_few)?)
+fn decode_one<T: DeserializeOwned>(values: Vec<host::Value>) -> Result<T> {
+    decode(values.into_iter().next().ok_or_else(too_few)?)
+}
+
+fn decode_all<T: DeserializeOwned>(values: Vec<host::Value>) -> Result<Vec<T>> {
+    values.into_iter().map(decode).collect()
 }
 
 #[cold]
@@ -105,65 +143,56 @@ fn too_few() -> Error {
     Error::Invalid("the host answered fewer values than there are refs".to_owned())
 }
 
-fn get_all<R: AnyRef>(refs: &[R], timeout: Option<u64>) -> Result<Vec<R::Value>> {
-    if refs.is_empty() {
-        return Ok(Vec::new());
-    }
-    let raw: Vec<&RawRef> = refs.iter().map(|any| any.object().raw()).collect();
-    let values = host::get(&raw, timeout)?;
-    if values.len() != refs.len() {
-        return Err(too_few());
-    }
-    values.into_iter().map(decode).collect()
+macro_rules! gettable_list {
+    ($ty:ty) => {
+        impl<R: AnyRef> Gettable for $ty {
+            type Output = Vec<R::Value>;
+
+            fn raws(&self) -> Raws<'_> {
+                Raws::of(self)
+            }
+
+            fn decode(values: Vec<host::Value>) -> Result<Vec<R::Value>> {
+                decode_all(values)
+            }
+        }
+    };
 }
 
-impl<R: AnyRef> Gettable for &[R] {
-    type Output = Vec<R::Value>;
+gettable_list!(&[R]);
+gettable_list!(Vec<R>);
+gettable_list!(&Vec<R>);
 
-    fn get(self, timeout: Option<u64>) -> Result<Vec<R::Value>> {
-        get_all(self, timeout)
-    }
+macro_rules! gettable_array {
+    ($ty:ty) => {
+        impl<R: AnyRef, const N: usize> Gettable for $ty {
+            type Output = [R::Value; N];
+
+            fn raws(&self) -> Raws<'_> {
+                Raws::of(self.as_slice())
+            }
+
+            fn decode(values: Vec<host::Value>) -> Result<[R::Value; N]> {
+                decode_all(values)?.try_into().map_err(|_| too_few())
+            }
+        }
+    };
 }
 
-impl<R: AnyRef> Gettable for Vec<R> {
-    type Output = Vec<R::Value>;
-
-    fn get(self, timeout: Option<u64>) -> Result<Vec<R::Value>> {
-        get_all(&self, timeout)
-    }
-}
-
-impl<R: AnyRef> Gettable for &Vec<R> {
-    type Output = Vec<R::Value>;
-
-    fn get(self, timeout: Option<u64>) -> Result<Vec<R::Value>> {
-        get_all(self, timeout)
-    }
-}
-
-impl<R: AnyRef, const N: usize> Gettable for [R; N] {
-    type Output = [R::Value; N];
-
-    fn get(self, timeout: Option<u64>) -> Result<[R::Value; N]> {
-        get_all(&self, timeout)?.try_into().map_err(|_| too_few())
-    }
-}
-
-impl<R: AnyRef, const N: usize> Gettable for &[R; N] {
-    type Output = [R::Value; N];
-
-    fn get(self, timeout: Option<u64>) -> Result<[R::Value; N]> {
-        get_all(self, timeout)?.try_into().map_err(|_| too_few())
-    }
-}
+gettable_array!([R; N]);
+gettable_array!(&[R; N]);
 
 macro_rules! gettable_tuple {
     ($($ty:ident $field:tt),+) => {
         impl<$($ty: AnyRef),+> Gettable for ($($ty,)+) {
             type Output = ($($ty::Value,)+);
 
-            fn get(self, timeout: Option<u64>) -> Result<Self::Output> {
-                let mut values = host::get(&[$(self.$field.object().raw()),+], timeout)?.into_iter();
+            fn raws(&self) -> Raws<'_> {
+                Raws(vec![$(self.$field.object().raw()),+])
+            }
+
+            fn decode(values: Vec<host::Value>) -> Result<Self::Output> {
+                let mut values = values.into_iter();
                 Ok(($(decode::<$ty::Value>(values.next().ok_or_else(too_few)?)?,)+))
             }
         }

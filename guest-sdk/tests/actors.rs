@@ -131,10 +131,7 @@ fn an_actor_ends_with_its_last_handle_after_its_calls() {
     assert_eq!(get(last).unwrap(), 1);
     testing::settle();
     let error = Counter::lookup("short").unwrap_err();
-    assert_eq!(
-        error,
-        Error::Invalid("no actor is called short in namespace default".to_owned())
-    );
+    assert_eq!(error, Error::Invalid("no actor is called short in namespace default".to_owned()));
 }
 
 #[test]
@@ -371,10 +368,7 @@ fn main(args: Vec<String>) -> Result<()> {
 fn the_driver_runs_with_its_arguments_and_answers_its_error() {
     assert_eq!(testing::run_driver(["1", "2", "3"]), Ok(()));
     assert_eq!(testing::run_driver(["1"]), Err(Error::failed("the sum is 1")));
-    assert_eq!(
-        testing::run_driver(["x"]),
-        Err(Error::failed("invalid digit found in string"))
-    );
+    assert_eq!(testing::run_driver(["x"]), Err(Error::failed("invalid digit found in string")));
     assert_eq!(testing::classes(), ["Counter", "Node", "Office", "Talker"]);
 }
 

@@ -54,7 +54,11 @@ struct Account {
 impl Account {
     /// Opens an account.
     fn new(balance: u64) -> Result<Self, BankError> {
-        if balance == 13 { Err(BankError::Overdrawn { missing: 13 }) } else { Ok(Account { balance }) }
+        if balance == 13 {
+            Err(BankError::Overdrawn { missing: 13 })
+        } else {
+            Ok(Account { balance })
+        }
     }
 
     fn withdraw(&mut self, amount: u64) -> Result<u64, BankError> {

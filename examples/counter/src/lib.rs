@@ -2,12 +2,12 @@
 
 use greenroom::prelude::*;
 
-/// Counts.
 #[derive(Default, Serialize, Deserialize)]
 struct Counter {
     value: i64,
 }
 
+/// Counts.
 #[actor]
 impl Counter {
     fn new() -> Self {

@@ -1,7 +1,11 @@
-//! What cannot travel between actors, found in types.
+//! What cannot be an actor: types that cannot travel, functions that others
+//! cannot call, names that are taken.
 
+use proc_macro2::Span;
 use syn::visit_mut::VisitMut;
-use syn::{Error, Ident, Type, TypeImplTrait, TypeReference};
+use syn::{Error, Ident, ImplItem, ImplItemFn, ItemImpl, Type, TypeImplTrait, TypeReference};
+
+use crate::options::Options;
 
 /// Refuses a type that cannot be sent: it borrows, or nobody can name it.
 pub(crate) fn sendable(ty: &Type, what: &str, errors: &mut Errors) {
@@ -38,7 +42,9 @@ impl VisitMut for Sendable<'_> {
         let what = self.what;
         self.errors.add(
             &*lifetime,
-            format!("{what} of an actor's method cannot borrow: it is copied from one actor to another"),
+            format!(
+                "{what} of an actor's method cannot borrow: it is copied from one actor to another"
+            ),
         );
     }
 }
@@ -54,13 +60,82 @@ fn owned_form(referent: &Type) -> String {
     }
 }
 
+/// Refuses functions that nobody can call from outside.
+pub(crate) fn signature(function: &ImplItemFn, errors: &mut Errors) {
+    let name = &function.sig.ident;
+    if !function.sig.generics.params.is_empty() {
+        errors.add(
+            &function.sig.generics,
+            format!("`{name}` cannot be generic: its arguments come from other actors, so their types must be known"),
+        );
+    }
+    if let Some(unsafety) = &function.sig.unsafety {
+        errors.add(unsafety, "a method that others call cannot be unsafe");
+    }
+    if let Some(variadic) = &function.sig.variadic {
+        errors.add(variadic, "a method that others call cannot be variadic");
+    }
+    for attribute in &function.attrs {
+        if attribute.path().is_ident("cfg") || attribute.path().is_ident("cfg_attr") {
+            errors.add(
+                attribute,
+                "a method of an actor cannot be conditional; put the `#[cfg]` before the whole block",
+            );
+        }
+    }
+}
+
+/// Refuses methods that would take the actor away, or need it for themselves
+/// while another call is in progress.
+pub(crate) fn receiver(function: &ImplItemFn, class_is_async: bool, errors: &mut Errors) {
+    let Some(receiver) = function.sig.receiver() else { return };
+    if receiver.reference.is_none() {
+        errors.add(
+            receiver,
+            "a method of an actor takes `&self` or `&mut self`: the actor goes on living after the call",
+        );
+    } else if receiver.mutability.is_some() && class_is_async {
+        errors.add(
+            receiver,
+            "calls of an async actor interleave, so its methods take `&self`; keep what changes in \
+             a `Cell` or a `RefCell` (not borrowed across an `.await`)",
+        );
+    }
+}
+
+/// Refuses what only the other kind of class can do.
+pub(crate) fn concurrency(
+    is_async: bool,
+    options: &Options,
+    block: &ItemImpl,
+    errors: &mut Errors,
+) {
+    if is_async && !cfg!(feature = "async") {
+        let asynchronous = block.items.iter().find_map(|item| match item {
+            ImplItem::Fn(function) => function.sig.asyncness,
+            _ => None,
+        });
+        errors.add(
+            asynchronous,
+            "an async actor needs the SDK's feature: \
+             `greenroom = { …, features = [\"async\"] }` in Cargo.toml",
+        );
+    }
+    if let Some((calls, place)) = options.max_concurrency {
+        if calls > 1 && !is_async {
+            let message = "only an async class (one with an `async fn`) runs more than one call \
+                           at once";
+            errors.add_at(place, message);
+        }
+    }
+}
+
 /// Replaces `Self`, which means something else where the type is repeated.
 pub(crate) struct NameSelf<'a>(pub(crate) &'a syn::Path);
 
 impl VisitMut for NameSelf<'_> {
     fn visit_path_mut(&mut self, path: &mut syn::Path) {
-        let starts_with_self =
-            path.segments.first().is_some_and(|segment| segment.ident == "Self");
+        let starts_with_self = path.segments.first().is_some_and(|segment| segment.ident == "Self");
         if starts_with_self {
             let rest: Vec<_> = path.segments.iter().skip(1).cloned().collect();
             *path = self.0.clone();
@@ -76,7 +151,14 @@ pub(crate) struct Errors(Option<Error>);
 
 impl Errors {
     pub(crate) fn add(&mut self, place: impl quote::ToTokens, message: impl std::fmt::Display) {
-        let error = Error::new_spanned(place, message);
+        self.push(Error::new_spanned(place, message));
+    }
+
+    pub(crate) fn add_at(&mut self, place: Span, message: impl std::fmt::Display) {
+        self.push(Error::new(place, message));
+    }
+
+    fn push(&mut self, error: Error) {
         match &mut self.0 {
             Some(errors) => errors.combine(error),
             None => self.0 = Some(error),

@@ -79,10 +79,13 @@ impl Class {
             } else if function.sig.ident == "new" {
                 constructor = Some(read_constructor(function, &path, &mut errors));
             } else if function.sig.ident == "remote" {
-                errors.add(&function.sig.ident, "`remote` is how the actor is created; give the function another name");
+                errors.add(
+                    &function.sig.ident,
+                    "`remote` is how the actor is created; give the function another name",
+                );
             }
         }
-        check_concurrency(is_async, options, block, &mut errors);
+        check::concurrency(is_async, options, block, &mut errors);
         if constructor.is_none() {
             errors.add(
                 &block.self_ty,
@@ -91,15 +94,19 @@ impl Class {
         }
         errors.finish()?;
         // Absent only where an error was found.
-        let constructor =
-            constructor.unwrap_or(Constructor { params: Vec::new(), is_async: false, fallible: None });
+        let constructor = constructor.unwrap_or(Constructor {
+            params: Vec::new(),
+            is_async: false,
+            fallible: None,
+        });
         Ok(Class { path, name, docs: docs(&block.attrs), constructor, methods, is_async })
     }
 }
 
 fn read_type(block: &ItemImpl, errors: &mut Errors) -> Result<Path> {
     if let Some((_, of, _)) = &block.trait_ {
-        errors.add(of, "`#[actor]` goes before the type's own `impl` block, not a trait's");
+        let message = "`#[actor]` goes before the type's own `impl` block, not a trait's";
+        return Err(syn::Error::new_spanned(of, message));
     }
     if !block.generics.params.is_empty() {
         errors.add(
@@ -111,11 +118,8 @@ fn read_type(block: &ItemImpl, errors: &mut Errors) -> Result<Path> {
     let Type::Path(ty) = &*block.self_ty else {
         return Err(syn::Error::new_spanned(&block.self_ty, "an actor is a struct or an enum"));
     };
-    let has_arguments = ty
-        .path
-        .segments
-        .iter()
-        .any(|segment| !matches!(segment.arguments, PathArguments::None));
+    let has_arguments =
+        ty.path.segments.iter().any(|segment| !matches!(segment.arguments, PathArguments::None));
     if has_arguments && block.generics.params.is_empty() {
         errors.add(
             &block.self_ty,
@@ -125,41 +129,8 @@ fn read_type(block: &ItemImpl, errors: &mut Errors) -> Result<Path> {
     Ok(ty.path.clone())
 }
 
-fn check_concurrency(is_async: bool, options: &Options, block: &ItemImpl, errors: &mut Errors) {
-    if is_async && !cfg!(feature = "async") {
-        let asynchronous = block.items.iter().find_map(|item| match item {
-            ImplItem::Fn(function) => function.sig.asyncness,
-            _ => None,
-        });
-        errors.add(
-            asynchronous,
-            "an async actor needs the SDK's feature: \
-             `greenroom = { …, features = [\"async\"] }` in Cargo.toml",
-        );
-    }
-    if let Some((calls, place)) = options.max_concurrency {
-        if calls > 1 && !is_async {
-            let message = "only an async class (one with an `async fn`) runs more than one call \
-                           at once";
-            errors.add(proc_macro2::Literal::u32_unsuffixed(calls).with(place), message);
-        }
-    }
-}
-
-/// Puts a token where an error belongs.
-trait With {
-    fn with(self, place: proc_macro2::Span) -> Self;
-}
-
-impl With for proc_macro2::Literal {
-    fn with(mut self, place: proc_macro2::Span) -> Self {
-        self.set_span(place);
-        self
-    }
-}
-
 fn read_constructor(function: &ImplItemFn, path: &Path, errors: &mut Errors) -> Constructor {
-    check_signature(function, errors);
+    check::signature(function, errors);
     let fallible = match &function.sig.output {
         ReturnType::Type(_, ty) if is_result(ty) => Some(named(ty, path)),
         ReturnType::Type(_, ty) if is_self(ty, path) => None,
@@ -182,8 +153,9 @@ fn read_constructor(function: &ImplItemFn, path: &Path, errors: &mut Errors) -> 
 fn is_self(ty: &Type, path: &Path) -> bool {
     match ty {
         Type::Path(ty) => {
-            ty.path.is_ident("Self") || ty.path.segments.last().map(|segment| &segment.ident)
-                == path.segments.last().map(|segment| &segment.ident)
+            ty.path.is_ident("Self")
+                || ty.path.segments.last().map(|segment| &segment.ident)
+                    == path.segments.last().map(|segment| &segment.ident)
         }
         _ => false,
     }
@@ -195,8 +167,8 @@ fn read_method(
     class_is_async: bool,
     errors: &mut Errors,
 ) -> Method {
-    check_signature(function, errors);
-    check_receiver(function, class_is_async, errors);
+    check::signature(function, errors);
+    check::receiver(function, class_is_async, errors);
     let name = &function.sig.ident;
     if check::is_taken(name) {
         errors.add(
@@ -226,46 +198,6 @@ fn read_method(
             })
             .cloned()
             .collect(),
-    }
-}
-
-fn check_signature(function: &ImplItemFn, errors: &mut Errors) {
-    let name = &function.sig.ident;
-    if !function.sig.generics.params.is_empty() {
-        errors.add(
-            &function.sig.generics,
-            format!("`{name}` cannot be generic: its arguments come from other actors, so their types must be known"),
-        );
-    }
-    if let Some(unsafety) = &function.sig.unsafety {
-        errors.add(unsafety, "a method that others call cannot be unsafe");
-    }
-    if let Some(variadic) = &function.sig.variadic {
-        errors.add(variadic, "a method that others call cannot be variadic");
-    }
-    for attribute in &function.attrs {
-        if attribute.path().is_ident("cfg") || attribute.path().is_ident("cfg_attr") {
-            errors.add(
-                attribute,
-                "a method of an actor cannot be conditional; put the `#[cfg]` before the whole block",
-            );
-        }
-    }
-}
-
-fn check_receiver(function: &ImplItemFn, class_is_async: bool, errors: &mut Errors) {
-    let Some(receiver) = function.sig.receiver() else { return };
-    if receiver.reference.is_none() {
-        errors.add(
-            receiver,
-            "a method of an actor takes `&self` or `&mut self`: the actor goes on living after the call",
-        );
-    } else if receiver.mutability.is_some() && class_is_async {
-        errors.add(
-            receiver,
-            "calls of an async actor interleave, so its methods take `&self`; keep what changes in \
-             a `Cell` or a `RefCell` (not borrowed across an `.await`)",
-        );
     }
 }
 

@@ -1,4 +1,5 @@
-//! Writes what a class needs: its description, its dispatch, its stubs.
+//! Writes what a class needs: its description and its dispatch here, what
+//! callers use in `stubs`.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
@@ -7,17 +8,18 @@ use syn::{Ident, Type};
 
 use crate::class::{Class, Constructor, Method, Param, result_parts, text};
 use crate::options::Options;
+use crate::stubs;
 
 /// Everything for a class. It stands in a block of its own, so that its names
 /// cannot meet the user's; types are the user's, as the user wrote them.
 pub(crate) fn class(class: &Class, options: &Options) -> TokenStream {
     let description = description(class, options);
     let dispatch = if class.is_async { concurrent(class) } else { sequential(class) };
-    let stub = stub(class);
-    let spawner = spawner(class);
+    let stub = stubs::calls(class);
+    let spawner = stubs::spawner(class);
     let path = &class.path;
-    let stub_name = stub_name(class);
-    let spawner_name = spawner_name(class);
+    let stub_name = stubs::calls_name(class);
+    let spawner_name = stubs::spawner_name(class);
     quote! {
         #[allow(
             dead_code,
@@ -50,14 +52,6 @@ pub(crate) fn class(class: &Class, options: &Options) -> TokenStream {
             }
         };
     }
-}
-
-fn stub_name(class: &Class) -> Ident {
-    format_ident!("{}Calls", class.name)
-}
-
-fn spawner_name(class: &Class) -> Ident {
-    format_ident!("{}Spawner", class.name)
 }
 
 fn description(class: &Class, options: &Options) -> TokenStream {
@@ -252,95 +246,6 @@ fn concurrent(class: &Class) -> TokenStream {
                         ),
                     }
                 })
-            }
-        }
-    }
-}
-
-/// The calls that a handle derefs to.
-fn stub(class: &Class) -> TokenStream {
-    let stub = stub_name(class);
-    let doc = format!("The calls of a handle to a [`{}`].", class.name);
-    let calls = class.methods.iter().map(|method| {
-        let (ident, name) = (&method.ident, method.ident.to_string());
-        let attributes = &method.docs_attributes;
-        let returns = &method.returns;
-        let value = if method.is_fallible {
-            quote!(<#returns as ::greenroom::__private::Fallible>::Value)
-        } else {
-            quote!(#returns)
-        };
-        let (declared, added) = stub_params(&method.params);
-        quote! {
-            #(#attributes)*
-            #[inline]
-            pub fn #ident(&self, #declared) -> ::greenroom::Call<'_, #value> {
-                ::greenroom::Call::new(&self.0, #name) #added
-            }
-        }
-    });
-    quote! {
-        #[doc = #doc]
-        pub struct #stub(::greenroom::__private::Target);
-
-        impl #stub {
-            #(#calls)*
-        }
-
-        impl ::std::convert::From<::greenroom::__private::Target> for #stub {
-            fn from(target: ::greenroom::__private::Target) -> Self {
-                #stub(target)
-            }
-        }
-
-        impl ::std::convert::AsRef<::greenroom::__private::Target> for #stub {
-            fn as_ref(&self) -> &::greenroom::__private::Target {
-                &self.0
-            }
-        }
-    }
-}
-
-/// A stub's parameters, and the calls that add them to a call.
-fn stub_params(params: &[Param]) -> (TokenStream, TokenStream) {
-    let declared = params.iter().map(|Param { ident, ty, .. }| {
-        quote!(#ident: impl ::greenroom::IntoArg<#ty>)
-    });
-    let added = params.iter().map(|Param { ident, ty, .. }| quote!(.arg::<#ty>(#ident)));
-    (quote!(#(#declared),*), quote!(#(#added)*))
-}
-
-/// `remote`, on the class and on its options.
-fn spawner(class: &Class) -> TokenStream {
-    let (path, spawner) = (&class.path, spawner_name(class));
-    let (declared, _) = stub_params(&class.constructor.params);
-    let idents: Vec<&Ident> = class.constructor.params.iter().map(|param| &param.ident).collect();
-    let types = class.constructor.params.iter().map(|param| &param.ty);
-    quote! {
-        #[doc(hidden)]
-        #[derive(Default)]
-        pub struct #spawner(::greenroom::__private::Spawning);
-
-        impl ::std::convert::AsMut<::greenroom::__private::Spawning> for #spawner {
-            fn as_mut(&mut self) -> &mut ::greenroom::__private::Spawning {
-                &mut self.0
-            }
-        }
-
-        impl #spawner {
-            /// Creates an actor with these options. The handle works at once.
-            pub fn remote(&self, #declared) -> ::greenroom::Result<::greenroom::Handle<#path>> {
-                let mut __arguments = ::greenroom::__private::Args::new();
-                #(__arguments.add::<#types>(#idents);)*
-                self.0.spawn(__arguments)
-            }
-        }
-
-        impl #path {
-            /// Creates an actor of this class. The handle works at once; if the
-            /// constructor fails, calls answer `Error::Died`.
-            pub fn remote(#declared) -> ::greenroom::Result<::greenroom::Handle<#path>> {
-                ::greenroom::Options::<#path>::default().remote(#(#idents),*)
             }
         }
     }

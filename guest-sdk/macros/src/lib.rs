@@ -2,13 +2,14 @@
 //!
 //! An attribute goes three ways: `options` reads what stands in brackets,
 //! `class` reads the impl block and refuses what cannot be an actor, `expand`
-//! writes the code. The output calls `::greenroom::__private` and nothing else.
+//! and `stubs` write the code. The output calls `::greenroom::__private` and nothing else.
 
 mod check;
 mod class;
 mod driver;
 mod expand;
 mod options;
+mod stubs;
 
 use proc_macro::TokenStream;
 use syn::parse_macro_input;

@@ -77,9 +77,10 @@ impl Options {
         let cpus = optional(self.cpus);
         let gpus = optional(self.gpus);
         let memory = optional(self.memory);
-        let resources = self.resources.iter().map(|(name, amount)| {
-            quote!((::std::string::String::from(#name), #amount))
-        });
+        let resources = self
+            .resources
+            .iter()
+            .map(|(name, amount)| quote!((::std::string::String::from(#name), #amount)));
         let max_restarts = optional(self.max_restarts);
         let max_retries = optional(self.max_retries);
         let max_concurrency = optional(self.max_concurrency.map(|(calls, _)| calls));
@@ -129,9 +130,9 @@ impl Value {
         }
         input.parse::<Token![=]>()?;
         let negative = input.parse::<Option<Token![-]>>()?.is_some();
-        let literal = input.parse().map_err(|error| {
-            Error::new(error.span(), format!("`{key}` must be a literal"))
-        })?;
+        let literal = input
+            .parse()
+            .map_err(|error| Error::new(error.span(), format!("`{key}` must be a literal")))?;
         Ok(Value { negative, literal })
     }
 
@@ -242,14 +243,16 @@ struct Resource {
 
 impl Parse for Resource {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let place = input.span();
         let key = if input.peek(LitStr) {
-            let name: LitStr = input.parse()?;
-            name.value()
+            input.parse::<LitStr>()?.value()
         } else {
             input.parse::<Ident>()?.to_string()
         };
-        let ident = Ident::new("resources", input.span());
-        let value = Value::parse(&ident, input)?;
+        if !input.peek(Token![=]) {
+            return Err(Error::new(place, format!("`{key}` needs an amount: `{key} = 1`")));
+        }
+        let value = Value::parse(&Ident::new("resources", place), input)?;
         Ok(Resource { amount: amount(&key, &value)?, name: key })
     }
 }

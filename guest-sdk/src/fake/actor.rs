@@ -107,9 +107,7 @@ fn failed_argument(state: &State, call: &Call) -> Option<Error> {
 /// Runs one call of a sequential actor, or the constructor.
 fn execute(call: &Call, class: &'static Class) -> Outcome {
     let caught = catch_unwind(AssertUnwindSafe(|| match call.work {
-        Work::Construct => {
-            entry::construct(class, arguments(call)).map(|()| Stored::default())
-        }
+        Work::Construct => entry::construct(class, arguments(call)).map(|()| Stored::default()),
         Work::Method(method) => entry::invoke(method, arguments(call)).map(store),
         Work::Exit => Ok(Stored::default()),
     }));
@@ -152,7 +150,13 @@ pub(super) fn panicked(payload: &(dyn std::any::Any + Send)) -> Outcome {
 }
 
 /// Takes note of how a call ended; whether the life is over.
-pub(super) fn finish(world: &World, who: Who, class: &'static Class, call: Call, outcome: Outcome) -> bool {
+pub(super) fn finish(
+    world: &World,
+    who: Who,
+    class: &'static Class,
+    call: Call,
+    outcome: Outcome,
+) -> bool {
     let mut state = world.lock();
     let known = state.actor_mut(who).and_then(|actor| {
         let place = actor.running.iter().position(|running| running.call.id == call.id)?;
@@ -182,13 +186,7 @@ fn answered(state: &mut State, who: Who, call: Call, answer: Result<Stored, Erro
 }
 
 /// A panic ends this life; another begins if there is a restart left.
-fn crashed(
-    state: &mut State,
-    who: Who,
-    class: &'static Class,
-    call: Call,
-    message: String,
-) {
+fn crashed(state: &mut State, who: Who, class: &'static Class, call: Call, message: String) {
     let method = format!("{}.{}", class.name, method_name(call.work, class));
     if call.work == Work::Construct {
         let why = format!("was not constructed: {message}");

@@ -38,12 +38,7 @@ pub(crate) struct Leaf<F> {
 }
 
 impl<F> Leaf<F> {
-    pub(crate) fn new(
-        refs: Vec<ObjectId>,
-        until: Until,
-        timeout: Option<u64>,
-        ready: F,
-    ) -> Self {
+    pub(crate) fn new(refs: Vec<ObjectId>, until: Until, timeout: Option<u64>, ready: F) -> Self {
         Leaf { refs, until, timeout, ready, wait: None }
     }
 
@@ -153,9 +148,9 @@ impl Task {
         let (id, work) = (call.id.0, call.work);
         let future = Box::pin(async move {
             match work {
-                Work::Construct => entry::construct_async(class, args)
-                    .await
-                    .map(|()| Stored::default()),
+                Work::Construct => {
+                    entry::construct_async(class, args).await.map(|()| Stored::default())
+                }
                 Work::Method(method) => entry::invoke_async(id, method, args).await.map(store),
                 Work::Exit => Ok(Stored::default()),
             }

@@ -66,9 +66,8 @@ pub(crate) fn leave_world() {
 /// none becomes the driver of a new one.
 pub(crate) fn here() -> (Arc<World>, Who) {
     PLACE.with_borrow_mut(|place| {
-        let Place(here) = place.get_or_insert_with(|| {
-            Place(Here { world: Arc::new(World::new()), who: DRIVER })
-        });
+        let Place(here) =
+            place.get_or_insert_with(|| Place(Here { world: Arc::new(World::new()), who: DRIVER }));
         (Arc::clone(&here.world), here.who)
     })
 }
@@ -168,9 +167,7 @@ impl World {
 
 /// Whether the life of the actor whose thread asks is over.
 fn must_end(state: &State, who: Who) -> bool {
-    state
-        .actor(who)
-        .is_some_and(|actor| state.closing || actor.death.is_some() || actor.restarting)
+    state.actor(who).is_some_and(|actor| state.closing || actor.death.is_some() || actor.restarting)
 }
 
 /// Leaves a call of an actor that has ended: no code of it runs any more but
@@ -205,11 +202,7 @@ impl State {
     }
 
     /// What a wait that is over answers.
-    pub(crate) fn outcome<R>(
-        &self,
-        wait: &Wait,
-        ready: impl Fn(&State, &Wait) -> R,
-    ) -> Result<R> {
+    pub(crate) fn outcome<R>(&self, wait: &Wait, ready: impl Fn(&State, &Wait) -> R) -> Result<R> {
         if let Some(error) = &wait.broken {
             return Err(error.clone());
         }

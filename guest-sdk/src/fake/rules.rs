@@ -25,10 +25,9 @@ impl State {
     fn next_turn(&mut self, who: Who) -> Who {
         let threads = self.actors.len() + 1;
         loop {
-            let next =
-                (1..=threads).map(|step| Who((who.0 + step) % threads)).find(|next| {
-                    self.has_work(*next)
-                });
+            let next = (1..=threads)
+                .map(|step| Who((who.0 + step) % threads))
+                .find(|next| self.has_work(*next));
             if let Some(next) = next {
                 return next;
             }
@@ -229,9 +228,8 @@ impl State {
             .filter(|wait| wait.who == who)
             .flat_map(|wait| wait.refs.iter().copied())
             .collect();
-        let queued = self.actor(who).and_then(|actor| {
-            actor.mailbox.iter().find(|queued| queued.id == call)
-        });
+        let queued =
+            self.actor(who).and_then(|actor| actor.mailbox.iter().find(|queued| queued.id == call));
         for argument in queued.iter().flat_map(|queued| &queued.args) {
             if let Argument::Object(object) = argument {
                 refs.push(*object);
@@ -267,9 +265,7 @@ pub(crate) fn method_name(work: Work, class: &'static crate::class::Class) -> &'
     match work {
         Work::Construct => "new",
         Work::Exit => "exit",
-        Work::Method(index) => {
-            class.methods.get(index as usize).map_or("?", |method| method.name)
-        }
+        Work::Method(index) => class.methods.get(index as usize).map_or("?", |method| method.name),
     }
 }
 

@@ -1,7 +1,15 @@
 //! The host as a [`World`] in this process: the same types and functions as
 //! the component's imports.
 
+mod values;
+
 use std::sync::Arc;
+
+pub use values::Value;
+pub(crate) use values::{Carrying, Outgoing, OutgoingCarrying, RawHandle, RawRef};
+pub(crate) use values::{receive, store};
+
+use values::argument;
 
 use super::{AfterKill, CallLimits, IfExists};
 use crate::class::Class;
@@ -9,7 +17,7 @@ use crate::context::Identity;
 use crate::error::{Cause, Error, Result};
 use crate::fake::{
     Actor, Argument, Call, CallId, Content, DRIVER, LogLine, ObjectId, Parked, State, Stored,
-    Until, Wait, Who, Work, World, actor_id, begin_restart, here, leave_call, start,
+    Until, Wait, Who, Work, actor_id, begin_restart, here, leave_call, start,
 };
 use crate::options::ActorOptions;
 
@@ -18,126 +26,6 @@ const PENDING_CALLS: u32 = 10_000;
 
 /// Where names live that say nothing else; as on a real host.
 const NAMESPACE: &str = "default";
-
-/// One hold on an object.
-pub(crate) struct RawRef {
-    world: Arc<World>,
-    id: ObjectId,
-}
-
-impl RawRef {
-    pub(crate) fn id(&self) -> String {
-        format!("object-{}", self.id.0)
-    }
-}
-
-impl Drop for RawRef {
-    fn drop(&mut self) {
-        self.world.lock().release_object(self.id);
-    }
-}
-
-/// One hold on an actor.
-pub(crate) struct RawHandle {
-    world: Arc<World>,
-    who: Who,
-}
-
-impl RawHandle {
-    pub(crate) fn id(&self) -> String {
-        actor_id(self.who)
-    }
-
-    pub(crate) fn class(&self) -> String {
-        let state = self.world.lock();
-        state.actor(self.who).map(|actor| actor.class.name.to_owned()).unwrap_or_default()
-    }
-}
-
-impl Drop for RawHandle {
-    fn drop(&mut self) {
-        self.world.lock().release_handle(self.who);
-    }
-}
-
-/// See `value` in `wit/types.wit`.
-pub enum Value {
-    #[doc(hidden)]
-    Plain(Vec<u8>),
-    #[doc(hidden)]
-    Carrying(Carrying),
-}
-
-/// See `carrying` in `wit/types.wit`.
-#[doc(hidden)]
-pub struct Carrying {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) refs: Vec<RawRef>,
-    pub(crate) handles: Vec<RawHandle>,
-}
-
-/// See `outgoing` in `wit/types.wit`.
-pub(crate) enum Outgoing<'a> {
-    Plain(&'a [u8]),
-    Carrying(OutgoingCarrying<'a>),
-    Object(&'a RawRef),
-}
-
-/// See `outgoing-carrying` in `wit/types.wit`.
-pub(crate) struct OutgoingCarrying<'a> {
-    pub(crate) bytes: &'a [u8],
-    pub(crate) refs: &'a [&'a RawRef],
-    pub(crate) handles: &'a [&'a RawHandle],
-}
-
-/// A value as a guest gets it; it holds what is in it.
-pub(crate) fn receive(world: &Arc<World>, stored: Stored) -> Value {
-    if stored.refs.is_empty() && stored.handles.is_empty() {
-        return Value::Plain(stored.bytes);
-    }
-    world.lock().hold(&stored);
-    let refs = stored.refs.into_iter().map(|id| RawRef { world: Arc::clone(world), id });
-    let handles = stored.handles.into_iter().map(|who| RawHandle { world: Arc::clone(world), who });
-    Value::Carrying(Carrying {
-        bytes: stored.bytes,
-        refs: refs.collect(),
-        handles: handles.collect(),
-    })
-}
-
-/// A value that a guest gives away.
-pub(crate) fn store(value: Value) -> Stored {
-    match value {
-        Value::Plain(bytes) => Stored { bytes, ..Stored::default() },
-        Value::Carrying(Carrying { bytes, refs, handles }) => {
-            let stored = Stored {
-                bytes,
-                refs: refs.iter().map(|raw| raw.id).collect(),
-                handles: handles.iter().map(|raw| raw.who).collect(),
-            };
-            here().0.lock().hold(&stored);
-            stored
-        }
-    }
-}
-
-/// A value or object that a guest sends and keeps.
-fn argument(state: &mut State, outgoing: &Outgoing<'_>) -> Argument {
-    let stored = match outgoing {
-        Outgoing::Object(raw) => {
-            state.hold_object(raw.id);
-            return Argument::Object(raw.id);
-        }
-        Outgoing::Plain(bytes) => Stored { bytes: bytes.to_vec(), ..Stored::default() },
-        Outgoing::Carrying(OutgoingCarrying { bytes, refs, handles }) => Stored {
-            bytes: bytes.to_vec(),
-            refs: refs.iter().map(|raw| raw.id).collect(),
-            handles: handles.iter().map(|raw| raw.who).collect(),
-        },
-    };
-    state.hold(&stored);
-    Argument::Value(stored)
-}
 
 pub(crate) fn spawn(
     class: &'static Class,
@@ -412,7 +300,8 @@ pub(crate) async fn wait_async(
 
 #[cfg(feature = "async")]
 pub(crate) async fn sleep(_call: u64, duration: u64) -> Result<()> {
-    crate::fake::Leaf::new(Vec::new(), Until::Deadline, Some(duration), |_, _| ()).await
+    fn nothing(_: &State, _: &Wait) {}
+    crate::fake::Leaf::new(Vec::new(), Until::Deadline, Some(duration), nothing).await
 }
 
 pub(crate) fn current() -> Identity {

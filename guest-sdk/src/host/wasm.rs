@@ -60,8 +60,7 @@ pub(crate) fn submit(
     args: &[Outgoing<'_>],
     limits: CallLimits,
 ) -> Result<RawRef> {
-    let options =
-        actors::CallOptions { timeout: limits.timeout, max_retries: limits.max_retries };
+    let options = actors::CallOptions { timeout: limits.timeout, max_retries: limits.max_retries };
     Ok(actors::submit(target, method, args, options)?)
 }
 

@@ -6,10 +6,10 @@ use host_core::restart::AfterCrash;
 use host_core::{Cause, Error};
 use tokio::time::Instant;
 
-use super::actor::{Actor, Life, Order, Phase, Role, Task};
 use super::life::{self, End};
-use super::mail::{refuse, Queued};
-use crate::refs::{drops, Target, Value};
+use super::mail::refuse;
+use super::target::{Actor, Life, Order, Phase, Role, Running, Task};
+use crate::refs::{Target, Value, drops};
 
 impl Actor {
     /// Carries out an order, after the life it was for is gone.
@@ -40,35 +40,24 @@ impl Actor {
     /// left.
     fn crashed(self: &Arc<Self>, error: Error) {
         let now = self.env.now();
-        let mut lost = Vec::new();
-        let delay = {
+        let failed = Arc::new(error.clone());
+        let (lost, delay) = {
             let mut shared = self.shared.lock();
             shared.phase = Phase::New;
             shared.grace = None;
             let running = std::mem::take(&mut shared.running);
-            let after = shared.restarts.crashed(now);
-            let AfterCrash::Restart { incarnation, delay } = after else {
+            let AfterCrash::Restart { incarnation, delay } = shared.restarts.crashed(now) else {
                 drop(shared);
-                lost.extend(running.into_iter().map(|running| running.queued));
-                refuse(lost, &Arc::new(error.clone()));
+                running.into_iter().for_each(|running| running.fail(failed.clone()));
                 return self.die(Cause::Crashed, error.to_string());
             };
-            let mut again = Vec::new();
-            for running in running {
-                let Queued { call, attempts } = running.queued;
-                let queued = Queued { call, attempts };
-                if queued.may_retry(self) {
-                    again.push(Queued { attempts: attempts + 1, ..queued });
-                } else {
-                    lost.push(queued);
-                }
-            }
-            shared.mail.put_back(again);
+            let (again, lost) = running.into_iter().partition::<Vec<_>, _>(Running::may_retry);
+            shared.mail.put_back(again.into_iter().filter_map(|running| running.retry).collect());
             shared.life = Life::Here(life::begin(self.clone(), incarnation));
             shared.not_before = (!delay.is_zero()).then(|| Instant::now() + delay);
-            delay
+            (lost, delay)
         };
-        refuse(lost, &Arc::new(error.clone()));
+        lost.into_iter().for_each(|running| running.fail(failed.clone()));
         self.env.restarting(self, &error, delay);
         self.wake();
     }
@@ -76,18 +65,18 @@ impl Actor {
     /// The actor's end: everything that waits on it learns why.
     pub(super) fn die(&self, cause: Cause, message: String) {
         let death = Arc::new(self.died(cause, message));
-        let (left, task, life) = {
+        let ((running, left), task, life) = {
             let mut shared = self.shared.lock();
             if shared.death.is_some() {
                 return;
             }
             shared.death = Some(death.clone());
-            let mut left: Vec<_> =
-                std::mem::take(&mut shared.running).into_iter().map(|r| r.queued).collect();
-            left.extend(shared.mail.drain());
+            let running = std::mem::take(&mut shared.running);
+            let left = shared.mail.drain();
             let life = std::mem::replace(&mut shared.life, Life::Gone);
-            (left, std::mem::replace(&mut shared.task, Task::None), life)
+            ((running, left), std::mem::replace(&mut shared.task, Task::None), life)
         };
+        running.into_iter().for_each(|running| running.fail(death.clone()));
         refuse(left, &death);
         match &self.role {
             Role::Driver { done, .. } => {

@@ -5,17 +5,17 @@
 //! task takes over, so a caller that gives up never takes the callee along.
 
 use std::cell::Cell;
-use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use host_core::{limits, Error};
-use tokio::time::{sleep_until, Instant, Sleep};
+use host_core::{Error, limits};
+use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::actor::{Actor, Life, Order, Phase, Shared, Task};
 use super::life::{End, LifeFuture};
-use crate::refs::{drops, ObjectRef, Target};
+use super::target::{Actor, Life, Order, Phase, Shared, Task};
+use crate::refs::{ObjectRef, Target, drops};
 
 thread_local! {
     /// Calls in place that this thread is in the middle of.
@@ -237,9 +237,7 @@ impl Actor {
     /// its incarnation along.
     fn check_grace(&self, shared: &mut Shared) {
         let Some((object, until)) = &shared.grace else { return };
-        let running = shared.running.iter().find(|running| {
-            running.queued.call.result.as_ref().is_some_and(|result| result.is(object))
-        });
+        let running = shared.running.iter().find(|running| running.makes(object));
         let Some(running) = running else {
             shared.grace = None;
             return;
@@ -247,11 +245,9 @@ impl Actor {
         if Instant::now() < *until {
             return;
         }
-        let method = self.method_label(running.queued.call.method);
-        let message = format!(
-            "{method} was cancelled, and did not stop within {:?}",
-            limits::CANCEL_GRACE
-        );
+        let method = self.method_label(running.method);
+        let message =
+            format!("{method} was cancelled, and did not stop within {:?}", limits::CANCEL_GRACE);
         shared.grace = None;
         shared.order.get_or_insert(Order::Crash(Error::Cancelled(message)));
     }

@@ -6,6 +6,7 @@
 
 mod config;
 mod env;
+mod ids;
 mod services;
 mod spawn;
 
@@ -30,6 +31,7 @@ pub use config::Config;
 use crate::actor::{Actor, Role, Snapshot};
 use crate::refs::{Arg, Call, Handle, ObjectRef, Outcome, Target};
 use crate::sandbox::{Engines, LoadError, Package};
+use crate::store::Store;
 
 /// A running node. Cloning is cheap; the node ends with its last clone.
 #[derive(Clone)]
@@ -43,14 +45,15 @@ struct Inner {
     profile: Arc<Profile>,
     runtime: tokio::runtime::Handle,
     started: Instant,
-    /// Ids of actors, objects and jobs: one count for all.
+    /// Ids of actors and jobs: one count for both.
     next: AtomicU64,
+    objects: ids::Objects,
     packages: Mutex<HashMap<PackageId, Arc<Package>>>,
     actors: Mutex<HashMap<ActorId, Arc<Actor>>>,
     names: Mutex<Names>,
     ledger: Mutex<Ledger>,
     waits: Mutex<Waits>,
-    budget: Arc<AtomicU64>,
+    store: Store,
     /// Told whenever an actor has ended.
     departed: Notify,
     me: Weak<Inner>,
@@ -68,6 +71,8 @@ impl Node {
         let engines = Engines::new(config.pool)?;
         let profile = Arc::new(Profile::new(config.grants.clone(), Vec::new())?);
         let runtime = tokio::runtime::Handle::current();
+        let store =
+            Store::new(config.object_store_bytes, config.spill_parent.clone(), runtime.clone());
         let inner = Arc::new_cyclic(|me| Inner {
             id: NodeId(1),
             engines,
@@ -75,12 +80,13 @@ impl Node {
             runtime,
             started: Instant::now(),
             next: AtomicU64::new(1),
+            objects: ids::Objects::new(),
             packages: Mutex::default(),
             actors: Mutex::default(),
             names: Mutex::default(),
             ledger: Mutex::new(Ledger::new(config.resources.clone())),
             waits: Mutex::default(),
-            budget: Arc::default(),
+            store,
             departed: Notify::new(),
             me: me.clone(),
             config,
@@ -113,7 +119,7 @@ impl Node {
 
     /// Bytes that objects in memory take.
     pub fn object_bytes(&self) -> u64 {
-        self.0.budget.load(Ordering::Relaxed)
+        self.0.store.used()
     }
 
     /// The actor with a name.
@@ -128,7 +134,7 @@ impl Inner {
     }
 
     fn object_id(&self) -> ObjectId {
-        ObjectId { node: self.id, seq: self.next_seq() }
+        ObjectId { node: self.id, seq: self.objects.next() }
     }
 
     /// Itself, counted: there is one as long as anybody can ask.
@@ -169,8 +175,9 @@ impl Job {
         let role = Role::Driver { args, done: done.clone() };
         let spec = Options::default().resolve(Concurrency::Sequential)?;
         let label = Label { class: "driver".into(), id };
-        let driver = Actor::new(label, self.id, package.clone(), spec, role, inner.this(), None);
+        let driver = Actor::new(label, self.id, package.clone(), spec, role, inner.this());
         inner.actors.lock().insert(id, driver.clone());
+        driver.grant();
         let _ends = EndOnDrop(&driver);
         driver.wake();
         done.outcome().await.map(drop).map_err(|error| (*error).clone())

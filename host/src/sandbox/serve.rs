@@ -10,7 +10,7 @@ use wasmtime::component::{Accessor, AccessorTask};
 
 use super::crash::crash;
 use super::imports::values;
-use super::instance::{lower_args, Entry, Instance, InvokeAsync};
+use super::instance::{Entry, Instance, InvokeAsync, lower_args};
 use super::state::{Answer, CallSlot, Guest};
 use crate::refs::{Outcome, Value};
 
@@ -25,7 +25,7 @@ pub struct Job {
     /// Where the call is told to stop.
     pub slot: Arc<CallSlot>,
     /// Told how it ended; not called when the actor crashes.
-    pub done: Box<dyn FnOnce(Outcome) + Send>,
+    pub done: Box<dyn FnOnce(Outcome) -> Answer<'static, ()> + Send>,
 }
 
 impl Instance {
@@ -115,7 +115,7 @@ impl AccessorTask<Data> for Running {
             guest.wake_unwoken();
             guest.calls.remove(&number);
         });
-        done(outcome);
+        done(outcome).await;
         drop(permit);
         Ok(())
     }

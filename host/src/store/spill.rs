@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use host_core::ObjectId;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -112,7 +113,7 @@ impl Spill {
 
     /// Writes an object. If the future is dropped, the file goes as soon as
     /// it is written.
-    pub async fn write(&self, id: ObjectId, bytes: Arc<Vec<u8>>) -> Result<SpilledFile, Error> {
+    pub async fn write(&self, id: ObjectId, bytes: Bytes) -> Result<SpilledFile, Error> {
         let shared = self.shared.clone();
         on_blocking_thread(self.folder(), move || write(shared, id, &bytes)).await
     }

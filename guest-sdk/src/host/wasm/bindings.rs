@@ -22,4 +22,3 @@ wit_bindgen::generate!({
     world: "async-actor",
     ownership: Borrowing { duplicate_if_necessary: true },
 });
-

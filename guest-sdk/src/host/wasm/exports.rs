@@ -95,10 +95,8 @@ fn method_info(method: &Method) -> description::MethodInfo {
 }
 
 fn params(params: &[Param]) -> Vec<description::Param> {
-    let info = |param: &Param| description::Param {
-        name: param.name.to_owned(),
-        ty: param.ty.to_owned(),
-    };
+    let info =
+        |param: &Param| description::Param { name: param.name.to_owned(), ty: param.ty.to_owned() };
     params.iter().map(info).collect()
 }
 

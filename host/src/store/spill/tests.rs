@@ -18,7 +18,7 @@ const CONTENTS: &[u8] = b"some bytes worth keeping";
 async fn bench() -> Bench {
     let parent = tempfile::tempdir().unwrap();
     let spill = Spill::open(&parent.path().join("data")).unwrap();
-    let file = spill.write(id(7), Arc::new(CONTENTS.to_vec())).await.unwrap();
+    let file = spill.write(id(7), Bytes::from_static(CONTENTS)).await.unwrap();
     Bench { parent, spill, file }
 }
 
@@ -35,7 +35,7 @@ async fn what_was_written_comes_back() {
     let Bench { parent: _parent, spill, file } = bench().await;
     assert_eq!(spill.read(&file).await.unwrap(), CONTENTS);
     assert_eq!((file.id(), file.bytes()), (id(7), CONTENTS.len() as u64));
-    let empty = spill.write(id(8), Arc::default()).await.unwrap();
+    let empty = spill.write(id(8), Bytes::new()).await.unwrap();
     assert_eq!(spill.read(&empty).await.unwrap(), b"");
 }
 
@@ -51,7 +51,7 @@ async fn only_the_owner_can_look() {
 fn files_and_folders_go_when_they_are_dropped() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let Bench { parent, spill, file } = runtime.block_on(bench());
-    let again = runtime.block_on(spill.write(id(7), Arc::default())).unwrap();
+    let again = runtime.block_on(spill.write(id(7), Bytes::new())).unwrap();
     assert_eq!(files(spill.folder()), ["lock", "o7@n1-0", "o7@n1-1"]);
     drop(file);
     assert_eq!(files(spill.folder()), ["lock", "o7@n1-1"]);
@@ -104,7 +104,7 @@ async fn a_full_disk_is_an_error_of_its_own() {
 async fn a_write_that_fails_is_an_error_that_names_the_file() {
     let Bench { parent: _parent, spill, file } = bench().await;
     fs::create_dir(spill.folder().join("o8@n1-1")).unwrap();
-    let error = spill.write(id(8), Arc::default()).await.map(drop).unwrap_err();
+    let error = spill.write(id(8), Bytes::new()).await.map(drop).unwrap_err();
     assert!(error.to_string().contains("o8@n1-1"), "{error}");
     drop(file);
 }

@@ -1,0 +1,9 @@
+//! What one host promises, seen from outside: guest programs run in a node,
+//! and the tests are their callers.
+
+mod cancel;
+mod ends;
+mod guard;
+mod refs;
+mod state;
+mod waits;
