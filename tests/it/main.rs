@@ -2,8 +2,11 @@
 //! and the tests are their callers.
 
 mod cancel;
+mod concurrency;
+mod cycles;
 mod ends;
 mod guard;
+mod names;
 mod refs;
 mod state;
 mod waits;

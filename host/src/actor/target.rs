@@ -192,6 +192,8 @@ pub(super) enum Order {
     End(Cause),
     /// End this incarnation, as if it had crashed with this error.
     Crash(Error),
+    /// End this incarnation; the next follows if one is left.
+    Restart,
 }
 
 /// The actor's own task.
@@ -448,12 +450,7 @@ impl Target for Actor {
     }
 
     fn kill(&self, restart: bool) {
-        if restart {
-            let why = format!("{} was killed, and starts anew; the call may have run", self.label);
-            self.give_order(Order::Crash(Error::Unavailable(why)));
-        } else {
-            self.give_order(Order::End(Cause::Killed));
-        }
+        self.give_order(if restart { Order::Restart } else { Order::End(Cause::Killed) });
     }
 
     fn retain(&self) {
