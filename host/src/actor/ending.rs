@@ -45,7 +45,7 @@ impl Actor {
         let (lost, delay) = {
             let mut shared = self.shared.lock();
             shared.phase = Phase::New;
-            shared.grace = None;
+            shared.grace.clear();
             let running = std::mem::take(&mut shared.running);
             let AfterCrash::Restart { incarnation, delay } = shared.restarts.crashed(now) else {
                 if cause != Cause::Crashed {

@@ -24,6 +24,7 @@ impl Room {
     async fn stay(&self, object: (ObjectRef<i64>,)) -> Result<i64> {
         self.inside.set(self.inside.get() + 1);
         self.most.set(self.most.get().max(self.inside.get()));
+        println!("in");
         let got = get_async(&object.0).await;
         self.inside.set(self.inside.get() - 1);
         got
