@@ -36,30 +36,70 @@ fn calls_of_one_caller_run_in_the_order_they_were_sent() {
     });
 }
 
-/// A pending object, and the gate that makes it when `key` is there.
-async fn pending(world: &tests::World) -> (Actor, Object<i64>, Object<i64>) {
-    let gate = world.actor("basic", "Gate", ()).await;
-    let key_gate = world.actor("basic", "Gate", ()).await;
-    let key: Object<i64> = key_gate.send("until_cancelled", ()).unwrap();
-    let object = gate.send("pass", (&key,)).unwrap();
-    (gate, key, object)
+/// Waits until this many calls wait in the actor's mailbox.
+async fn until_waiting(world: &tests::World, actor: &Actor, calls: usize) {
+    let waiting = || actor.snapshot(world).is_some_and(|seen| seen.waiting == calls);
+    until(&format!("{calls} calls wait"), waiting).await;
 }
 
 #[test]
 fn a_call_whose_argument_is_late_holds_up_later_calls_of_its_caller() {
     check(async |world| {
-        let (_gate, key, late) = pending(&world).await;
+        let late = world.promise::<i64>();
         let counter = world.actor("basic", "Counter", ()).await;
         let first: Object<i64> = counter.send("add", (Later(&late),)).unwrap();
         let second: Object<i64> = counter.send("increment", ()).unwrap();
-        until("the counter has both calls", || {
-            counter.snapshot(&world).is_some_and(|seen| seen.waiting == 2)
-        })
-        .await;
-        assert!(!second.is_settled());
-        key.cancel();
-        // The argument's failure is the call's.
-        assert!(first.get().await.is_err());
-        assert_eq!(second.get().await, Ok(1));
+        until_waiting(&world, &counter, 2).await;
+        assert!(!first.is_settled() && !second.is_settled());
+        late.fulfil(10);
+        assert_eq!(first.get().await, Ok(10));
+        assert_eq!(second.get().await, Ok(11));
+    });
+}
+
+#[test]
+fn a_call_whose_argument_is_late_holds_up_nobody_else() {
+    check(async |world| {
+        let late = world.promise::<String>();
+        let journal = world.actor("basic", "Journal", ()).await;
+        let slow = world.actor("basic", "Courier", ()).await;
+        let quick = world.actor("basic", "Courier", ()).await;
+        let told: Result<(), _> =
+            slow.ask("write_in_order", (&journal, "slow", (&late,), 3)).await;
+        assert_eq!(told, Ok(()));
+        until_waiting(&world, &journal, 3).await;
+        assert_eq!(quick.ask("write_one", (&journal, "quick")).await, Ok(1));
+        late.fulfil("slow0");
+        until_waiting(&world, &journal, 0).await;
+        let read: Vec<String> = journal.ask("read", ()).await.unwrap();
+        assert_eq!(read, ["quick", "slow0", "slow1", "slow2"]);
+    });
+}
+
+#[test]
+fn each_of_many_callers_keeps_its_own_order() {
+    check(async |world| {
+        let journal = world.actor("basic", "Journal", ()).await;
+        let mut callers = Vec::new();
+        let mut told = Vec::new();
+        for caller in 0..8 {
+            let courier = world.actor("basic", "Courier", ()).await;
+            let first = world.promise::<String>();
+            first.fulfil(format!("{caller}:0"));
+            let args = (&journal, format!("{caller}:"), (&first,), 50);
+            told.push(courier.send::<()>("write_in_order", args).unwrap());
+            callers.push(courier);
+        }
+        for object in &told {
+            object.get().await.unwrap();
+        }
+        until_waiting(&world, &journal, 0).await;
+        let read: Vec<String> = journal.ask("read", ()).await.unwrap();
+        for caller in 0..8 {
+            let prefix = format!("{caller}:");
+            let own: Vec<_> = read.iter().filter(|entry| entry.starts_with(&prefix)).collect();
+            let expected: Vec<_> = (0..50).map(|index| format!("{caller}:{index}")).collect();
+            assert_eq!(own, expected.iter().collect::<Vec<_>>());
+        }
     });
 }

@@ -1,18 +1,20 @@
 //! A node for one test, and typed calls to its actors.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use host::actor::{Snapshot, State};
 use host::node::{Config, Job, Node};
-use host::refs::{Handle, ObjectRef};
+use host::refs::{Handle, ObjectRef, Value};
 use host::sandbox::{LoadError, Pool};
 use host_core::resources::Amount;
 use host_core::spec::Options;
-use host_core::{ActorId, Error};
+use host_core::{ActorId, Error, NodeId, ObjectId};
 use parking_lot::RwLock;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::guests;
@@ -193,6 +195,15 @@ impl World {
         live.remove(0)
     }
 
+    /// An object that the test itself makes.
+    pub fn promise<T>(&self) -> Object<T> {
+        static SEQ: AtomicU64 = AtomicU64::new(1);
+        // A node that is none, so that the id is not one of the node's own.
+        let id = ObjectId { node: NodeId(u32::MAX), seq: SEQ.fetch_add(1, Ordering::Relaxed) };
+        let object = ObjectRef::pending(id, Weak::<host::actor::Actor>::new());
+        Object { object, job: self.job.clone(), value: PhantomData }
+    }
+
     /// Waits until none of a class lives.
     pub async fn until_gone(&self, class: &str) {
         until(&format!("no {class} lives"), || self.live(class).is_empty()).await;
@@ -225,6 +236,11 @@ impl Actor {
     pub fn send<T>(&self, method: &str, args: impl Args) -> Result<Object<T>, Error> {
         let object = self.job.call(&self.handle, method, args.into_args())?;
         Ok(Object { object, job: self.job.clone(), value: PhantomData })
+    }
+
+    /// The same actor, called from another job.
+    pub fn in_job(&self, job: &Arc<Job>) -> Actor {
+        Actor { handle: self.handle.clone(), job: job.clone() }
     }
 
     /// Ends it for good.
@@ -265,6 +281,17 @@ impl<T> Object<T> {
         if let Some(producer) = self.object.producer() {
             producer.cancel(&self.object, Error::Cancelled("the test cancelled it".into()));
         }
+    }
+
+    /// Makes it hold a value: for a promise.
+    pub fn fulfil(&self, value: impl Serialize) {
+        let bytes = rmp_serde::to_vec_named(&value).expect("plain data can be encoded");
+        self.object.settle(Ok(Value::plain(bytes)), None);
+    }
+
+    /// Makes it fail: for a promise.
+    pub fn fail(&self, error: Error) {
+        self.object.settle(Err(Arc::new(error)), None);
     }
 
     /// Whether it is ready or failed.

@@ -28,26 +28,27 @@ pub(crate) fn build(toolchain: &Toolchain) -> Result<()> {
     build_packages(toolchain, "guest-test", &names(TEST_GUESTS), &["--examples"])
 }
 
-/// Builds some packages in one go, as users' actors are built.
+/// Builds some packages, as users' actors are built.
 pub(crate) fn build_examples(toolchain: &Toolchain, names: &[&str]) -> Result<()> {
     build_packages(toolchain, "guest", names, &[])
 }
 
+/// One invocation for each package: in a common one cargo would give every
+/// guest the features of all, and a single async actor would put all others
+/// into the slow world.
 fn build_packages(
     toolchain: &Toolchain,
     profile: &str,
     names: &[&str],
     more: &[&str],
 ) -> Result<()> {
-    if names.is_empty() {
-        return Ok(());
-    }
     let root = project::root();
-    let mut cargo = toolchain.cargo();
-    cargo.args(["build", "--target", TARGET, "--profile", profile]).current_dir(&root);
-    cargo.arg("--target-dir").arg(host_toolchain::guest_folder(&root)).args(more);
     for name in names {
+        let mut cargo = toolchain.cargo();
+        cargo.args(["build", "--target", TARGET, "--profile", profile]).current_dir(&root);
+        cargo.arg("--target-dir").arg(host_toolchain::guest_folder(&root)).args(more);
         cargo.args(["--package", name]);
+        project::run(&format!("building guest {name}"), &mut cargo)?;
     }
-    project::run(&format!("building guests: {}", names.join(", ")), &mut cargo)
+    Ok(())
 }

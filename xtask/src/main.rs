@@ -4,6 +4,7 @@
 //! in `project`. Nothing here knows the host: it is built and run as a
 //! user would.
 
+mod bench;
 mod ci;
 mod demo;
 mod guests;
@@ -30,6 +31,8 @@ enum Command {
     Demo,
     /// Set up, build the guests, and run all the tests.
     Test,
+    /// Measure calls, spawns and objects beside yardsticks, optimised.
+    Bench(bench::Options),
     /// Check form, lints, documentation, licences; then run all the tests.
     Ci,
 }
@@ -50,6 +53,7 @@ fn dispatch(command: &Command) -> Result<()> {
         Command::Guests => guests::run(),
         Command::Demo => demo::run(),
         Command::Test => test::run(),
+        Command::Bench(options) => bench::run(options),
         Command::Ci => ci::run(),
     }
 }

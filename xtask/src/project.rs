@@ -32,6 +32,11 @@ pub(crate) fn root() -> PathBuf {
     xtask.parent().map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
+/// Where cargo puts what it builds.
+pub(crate) fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
 /// A `cargo` for the host's side, in the project's folder.
 pub(crate) fn cargo(args: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

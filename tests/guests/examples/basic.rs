@@ -53,7 +53,7 @@ impl Journal {
     }
 }
 
-/// Does nothing until it is let go, so that others can wait for it.
+/// Waits and computes, so that others can interrupt it.
 struct Gate;
 
 #[actor]
@@ -62,25 +62,28 @@ impl Gate {
         Gate
     }
 
-    /// Ends when the call is cancelled, or when the object is there.
-    fn pass(&mut self, object: ObjectRef<i64>) -> Result<i64> {
-        get(&object)
+    /// Waits inside the method.
+    fn pass(&mut self, object: (ObjectRef<i64>,)) -> Result<i64> {
+        get(object.0)
     }
 
-    /// Holds the actor up until the argument is there: the argument is
-    /// replaced by its value, so this begins late and ends at once.
-    fn after(&mut self, value: i64) -> i64 {
+    fn wait_for(&mut self, object: (ObjectRef<i64>,)) -> Result<usize> {
+        Ok(wait([object.0], 1, None)?.0.len())
+    }
+
+    /// Answers what it is given.
+    fn echo(&mut self, value: i64) -> i64 {
         value
     }
 
     /// Computes until it is cancelled.
-    fn until_cancelled(&mut self) -> Result<u64> {
+    fn until_cancelled(&mut self) -> u64 {
         let mut rounds = 0;
         while !context::is_cancelled() {
             rounds += 1;
         }
         println!("noticed");
-        Ok(rounds)
+        rounds
     }
 
     /// Computes, whatever anybody says.
@@ -125,6 +128,10 @@ impl Courier {
 
     fn kept_sum(&self) -> Result<i64> {
         Ok(get(&self.kept)?.iter().sum())
+    }
+
+    fn put_bytes(&mut self, count: usize) -> Result<ObjectRef<Bytes>> {
+        put(&Bytes::from(vec![7; count]))
     }
 
     fn drop_kept(&mut self) {
@@ -231,7 +238,85 @@ impl Waiter {
         Ok(get(&objects)?.iter().sum())
     }
 
-    fn get_from(&mut self, gate: Handle<Gate>, millis: u64) -> Result<()> {
+    fn times_out(&mut self, gate: Handle<Gate>, millis: u64) -> Result<()> {
         get(gate.forever().timeout(Duration::from_millis(millis)).remote()?)
+    }
+
+    /// Cancels a call of its own once it runs, and waits for what becomes
+    /// of it.
+    fn cancels(&mut self, gate: Handle<Gate>) -> Result<i64> {
+        let object = gate.pass((put(&0)?,)).remote()?;
+        get(&object)?;
+        let endless = gate.until_cancelled().remote()?;
+        cancel(&endless)?;
+        match get(endless) {
+            Err(Error::Cancelled(_)) => get(gate.echo(7).remote()?),
+            other => Err(Error::failed(format!("{other:?}"))),
+        }
+    }
+
+    fn kills(&mut self, counter: Handle<Counter>) -> Result<()> {
+        counter.kill()
+    }
+
+    fn kills_and_restarts(&mut self, counter: Handle<Counter>) -> Result<()> {
+        counter.kill_and_restart()
+    }
+}
+
+/// Finds actors by their names.
+struct Registrar;
+
+#[actor]
+impl Registrar {
+    fn new() -> Self {
+        Registrar
+    }
+
+    /// The counter of this name, made if there is none; counted up.
+    fn get_or_make(&mut self, name: String) -> Result<(String, i64)> {
+        let counter = Counter::options().name(name).detached().get_if_exists().remote()?;
+        let count = get(counter.increment().remote()?)?;
+        Ok((Handle::id(&counter), count))
+    }
+
+    fn find(&mut self, name: String) -> Result<i64> {
+        get(Counter::lookup(&name)?.increment().remote()?)
+    }
+
+    fn find_in(&mut self, namespace: String, name: String) -> Result<i64> {
+        get(Counter::lookup_in(&namespace, &name)?.increment().remote()?)
+    }
+}
+
+/// Calls whoever is next.
+#[derive(Default)]
+struct Link {
+    next: Option<Handle<Link>>,
+}
+
+#[actor]
+impl Link {
+    fn new() -> Self {
+        Self::default()
+    }
+
+    fn set_next(&mut self, next: Handle<Link>) {
+        self.next = Some(next);
+    }
+
+    /// Calls the next, which calls the next, and so on.
+    fn pass_on(&mut self, hops: u32) -> Result<u32> {
+        let Some(next) = self.next.as_ref().filter(|_| hops > 0) else { return Ok(hops) };
+        Ok(1 + get(next.pass_on(hops - 1).remote()?)?)
+    }
+
+    fn call_itself(&mut self) -> Result<u32> {
+        get(context::me::<Link>()?.pass_on(0).remote()?)
+    }
+
+    /// A call to itself that it does not wait for is no cycle.
+    fn tell_itself(&mut self) -> Result<()> {
+        context::me::<Link>()?.pass_on(0).tell()
     }
 }
