@@ -90,3 +90,44 @@ async fn main() -> Result<()> {
     println!("{} ms", start.elapsed().as_millis());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use greenroom::testing;
+
+    use super::*;
+
+    fn shop() -> (Handle<Warehouse>, Handle<Checkout>) {
+        let stock = ["lamp", "chair"].map(|item| (item.to_owned(), 2));
+        let warehouse = Warehouse::options().name("warehouse").remote(stock).unwrap();
+        let couriers =
+            vec![Courier::remote("dear", 10, 1).unwrap(), Courier::remote("cheap", 5, 1).unwrap()];
+        let checkout = Checkout::remote(couriers, Packing::remote().unwrap()).unwrap();
+        (warehouse, checkout)
+    }
+
+    #[test]
+    fn the_cheapest_courier_wins() {
+        let (_warehouse, checkout) = shop();
+        let parcel = get(checkout.order("lamp").remote().unwrap());
+        assert_eq!(parcel.unwrap(), "parcel 1: lamp, with cheap for 7");
+    }
+
+    #[test]
+    fn orders_wait_for_couriers_at_the_same_time() {
+        let (_warehouse, checkout) = shop();
+        let orders = ["lamp", "chair"].map(|item| checkout.order(item).remote().unwrap());
+        get(orders).unwrap();
+        assert_eq!(testing::elapsed(), Duration::from_millis(200));
+    }
+
+    #[test]
+    fn nothing_is_sold_twice() {
+        let (_warehouse, checkout) = shop();
+        let [first, second] = ["lamp", "lamp"].map(|item| checkout.order(item).remote().unwrap());
+        get(first).unwrap();
+        assert_eq!(get(second).unwrap_err().to_string(), "lamp is sold out");
+    }
+}

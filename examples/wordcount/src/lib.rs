@@ -174,3 +174,43 @@ fn show(reducers: &[Handle<Reducer>]) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a mapper makes of two files and one that is not there.
+    fn mapped(folder: &tempfile::TempDir) -> Mapped {
+        let [one, two, none] = ["one", "two", "none"].map(|name| folder.path().join(name));
+        fs::write(&one, "to be or not to be").unwrap();
+        fs::write(&two, "not so").unwrap();
+        let mapper = Mapper::remote().unwrap();
+        get(mapper.map(vec![one, two, none], 2).remote().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn files_that_cannot_be_read_are_reported() {
+        let folder = tempfile::tempdir().unwrap();
+        let mapped = mapped(&folder);
+        assert_eq!((mapped.files, mapped.bytes), (2, 24));
+        let skipped = format!("{}: ", folder.path().join("none").display());
+        assert!(mapped.skipped[0].starts_with(&skipped), "{:?}", mapped.skipped);
+    }
+
+    #[test]
+    fn reducers_add_up_their_own_words() {
+        let reducers = [Reducer::remote().unwrap(), Reducer::remote().unwrap()];
+        for _ in 0..2 {
+            let parts = mapped(&tempfile::tempdir().unwrap()).parts;
+            for (reducer, part) in reducers.iter().zip(parts) {
+                get(reducer.merge(part).remote().unwrap()).unwrap();
+            }
+        }
+        let summaries = get(reducers.map(|reducer| reducer.summary(9).remote().unwrap())).unwrap();
+        assert_eq!(summaries.iter().map(|part| part.words).sum::<u64>(), 16);
+        assert_eq!(summaries.iter().map(|part| part.distinct).sum::<usize>(), 5);
+        let top = most_frequent(summaries.into_iter().flat_map(|part| part.top), 3);
+        let expected = [("be", 4), ("not", 4), ("to", 4)];
+        assert_eq!(top, expected.map(|(word, count)| (word.to_owned(), count)));
+    }
+}
