@@ -10,6 +10,7 @@ mod ends;
 mod errors;
 mod grants;
 mod guard;
+mod hostile;
 mod logs;
 mod names;
 mod refs;
