@@ -204,9 +204,7 @@ fn answer(name: &str) -> Result<Value, Error> {
         // Memory ends far below, and what is not there cannot be freed: the
         // host must trap before it gives the vector back.
         "answer_outside_memory" => unsafe { Vec::from_raw_parts(0xfff0_0000 as *mut u8, 64, 64) },
-        "answer_huge" => unsafe {
-            Vec::from_raw_parts(16 as *mut u8, 0x7fff_ff00, 0x7fff_ff00)
-        },
+        "answer_huge" => unsafe { Vec::from_raw_parts(16 as *mut u8, 0x7fff_ff00, 0x7fff_ff00) },
         "answer_no_messagepack" => vec![0xc1, 0xc1],
         "answer_wrong_type" => vec![0xa4, b't', b'e', b'x', b't'],
         "answer_missing_ref" => [&[0x91], REF_7.as_slice()].concat(),
@@ -294,8 +292,7 @@ fn break_resources(name: &str, args: Vec<Value>) -> Result<Value, Error> {
         "drop_in_wrong_order" => drop_in_wrong_order()?,
         "construct_again" => Raw::construct("Raw".into(), Vec::new())?,
         "call_unknown_method" => {
-            let me = context::me()
-                .ok_or_else(|| Error::Invalid("no handle".into()))?;
+            let me = context::me().ok_or_else(|| Error::Invalid("no handle".into()))?;
             actors::tell(&me, "no such method\u{1b}[2J", &[])?;
         }
         "spawn_nonsense" => {

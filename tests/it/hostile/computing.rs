@@ -77,7 +77,8 @@ fn an_actor_that_kills_itself_and_goes_on() {
 #[test]
 fn a_crash_loop() {
     attack(async |arena| {
-        let options = Options { max_restarts: Some(-1), max_retries: Some(-1), ..Options::default() };
+        let options =
+            Options { max_restarts: Some(-1), max_retries: Some(-1), ..Options::default() };
         let attacker = arena.attacker_with(options);
         let call: Object<u64> = attacker.send("recurse", ()).unwrap();
         tests::until("it was restarted a few times", || {

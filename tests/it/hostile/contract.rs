@@ -129,10 +129,8 @@ fn requests_that_make_no_sense() {
     attack(async |arena| {
         let attacker = raw(&arena).await;
         let object = arena.world.promise::<i64>();
-        for (method, why) in [
-            ("call_unknown_method", "no such method"),
-            ("spawn_nonsense", "cpus"),
-        ] {
+        for (method, why) in [("call_unknown_method", "no such method"), ("spawn_nonsense", "cpus")]
+        {
             let answer = attacker.ask::<()>(method, ((&object,),)).await;
             let Err(Error::Invalid(text)) = answer else { panic!("{method}: {answer:?}") };
             assert!(text.contains(why) && !text.contains('\u{1b}'), "{method}: {text:?}");

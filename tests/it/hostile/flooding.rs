@@ -9,7 +9,8 @@ use super::{attack, attack_with};
 
 /// Lines that are kept of a flood, at most: the burst, and what comes in the
 /// seconds that it takes.
-const KEPT_MAX: usize = limits::LOG_BURST_LINES as usize + 30 * limits::LOG_LINES_PER_SECOND as usize;
+const KEPT_MAX: usize =
+    limits::LOG_BURST_LINES as usize + 30 * limits::LOG_LINES_PER_SECOND as usize;
 
 #[test]
 fn a_flood_of_standard_output() {
@@ -68,8 +69,7 @@ fn calls_that_nobody_reads() {
         let target = arena.attacker();
         let busy: Object<u64> = target.send("wait_forever", ((&never,),)).unwrap();
         target.until_running(&arena.world).await;
-        let (sent, error): (u32, String) =
-            attacker.ask("flood_mailbox", (&target,)).await.unwrap();
+        let (sent, error): (u32, String) = attacker.ask("flood_mailbox", (&target,)).await.unwrap();
         assert_eq!(sent, limits::MAILBOX_CALLS);
         assert!(error.starts_with("MailboxFull("), "{error}");
         never.fulfil(1);

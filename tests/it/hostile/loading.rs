@@ -102,7 +102,9 @@ fn more_memories_and_modules_than_a_slot_has() {
 #[test]
 fn imports_that_nobody_offers() {
     attack(async |arena| {
-        for name in ["evil:host/backdoor@1.0.0", "wasi:http/types@0.2.0", "wasi:webgpu/webgpu@0.0.1"] {
+        for name in
+            ["evil:host/backdoor@1.0.0", "wasi:http/types@0.2.0", "wasi:webgpu/webgpu@0.0.1"]
+        {
             let imports = format!(r#"(import "{name}" (instance))"#);
             let error = refusal(&arena, &imports, "", "").await;
             let LoadError::Import(import, _) = &error else { panic!("{error}") };
@@ -110,7 +112,10 @@ fn imports_that_nobody_offers() {
         }
         let imports = r#"(import "greenroom:actor/actors@9.0.0" (instance))"#;
         let error = refusal(&arena, imports, "", "").await;
-        assert!(matches!(&error, LoadError::OtherVersion { found, .. } if found == "9.0.0"), "{error}");
+        assert!(
+            matches!(&error, LoadError::OtherVersion { found, .. } if found == "9.0.0"),
+            "{error}"
+        );
         // A function that its interface does not have.
         let imports = r#"(import "wasi:cli/stdout@0.2.0" (instance (export "steal" (func))))"#;
         let error = refusal(&arena, imports, "", "").await;
@@ -162,10 +167,8 @@ fn random_bytes_by_the_gigabyte() {
             (func $ask (call $bytes (i64.const 0xffffffffff) (i32.const 0)))
             (start $ask)"#;
         let error = refusal(&arena, imports, module, r#"(with "i" (instance $imports))"#).await;
-        let stopped = matches!(
-            &error,
-            LoadError::Description(Error::Trapped { .. } | Error::OutOfMemory(_))
-        );
+        let stopped =
+            matches!(&error, LoadError::Description(Error::Trapped { .. } | Error::OutOfMemory(_)));
         assert!(stopped, "{error}");
     });
 }

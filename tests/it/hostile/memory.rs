@@ -26,12 +26,9 @@ fn a_memory_bomb() {
 #[test]
 fn memory_bombs_in_many_actors() {
     attack(async |arena| {
-        let attackers: Vec<_> =
-            (0..10).map(|_| arena.attacker_with(memory_option(32))).collect();
-        let calls: Vec<Object<()>> = attackers
-            .iter()
-            .map(|attacker| attacker.send("double_memory", ()).unwrap())
-            .collect();
+        let attackers: Vec<_> = (0..10).map(|_| arena.attacker_with(memory_option(32))).collect();
+        let calls: Vec<Object<()>> =
+            attackers.iter().map(|attacker| attacker.send("double_memory", ()).unwrap()).collect();
         for call in calls {
             check_out_of_memory(call.get().await, "32 MiB");
         }
