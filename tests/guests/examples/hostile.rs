@@ -79,7 +79,7 @@ impl Attacker {
             match get(call) {
                 Ok(_) => answered += 1,
                 Err(failed) => {
-                    error.get_or_insert(format!("{failed:?}"));
+                    error.get_or_insert_with(|| format!("{failed:?}"));
                 }
             }
         }

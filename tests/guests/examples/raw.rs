@@ -1,6 +1,7 @@
 //! A package without the SDK, which does what the SDK never would: it lies
 //! about itself and breaks the rules of the component model.
 #![allow(unsafe_code, missing_docs, reason = "an attack; the bindings are generated")]
+#![allow(clippy::undocumented_unsafe_blocks, reason = "it is meant to be unsound")]
 
 use std::cell::RefCell;
 
