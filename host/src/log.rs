@@ -11,8 +11,8 @@ use std::mem;
 use std::time::Duration;
 
 use host_core::id::Label;
-use host_core::{Level, limits};
 use host_core::rate::Limiter;
+use host_core::{Level, limits};
 use parking_lot::Mutex;
 
 /// What one actor's kept lines may cost together. Ten thousand chatty actors

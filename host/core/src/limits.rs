@@ -103,6 +103,14 @@ pub const CALLS_PER_TURN: u32 = 64;
 /// this the callee runs in its own task.
 pub const INLINE_DEPTH: u32 = 32;
 
+/// Objects smaller than this are left out of the object store's account: it
+/// would cost as much as they do.
+pub const ACCOUNTED_OBJECT_BYTES: usize = 4 << 10;
+
+/// How long a `put`, or a result, waits for room in the object store while
+/// colder objects are being written to disk.
+pub const SPILL_WAIT: Duration = Duration::from_secs(30);
+
 /// The part of the object store's cap past which the coldest objects go to
 /// disk (Ray's threshold).
 pub const SPILL_PERCENT: u64 = 80;

@@ -93,6 +93,11 @@ impl Spiller {
         }
     }
 
+    /// Whether an object that was named is not reported yet.
+    pub fn is_leaving(&self) -> bool {
+        !self.leaving.is_empty()
+    }
+
     fn next_tick(&mut self) -> u64 {
         self.tick += 1;
         self.tick

@@ -6,17 +6,18 @@ use host_core::restart::AfterCrash;
 use host_core::{Cause, Error};
 use tokio::time::Instant;
 
-use super::actor::{Actor, Life, Order, Phase, Role, Task};
 use super::life::{self, End};
-use super::mail::{refuse, Queued};
-use crate::refs::{drops, Target, Value};
+use super::mail::refuse;
+use super::target::{Actor, Life, Order, Phase, Role, Running, Task};
+use crate::refs::{Target, Value, drops};
 
 impl Actor {
     /// Carries out an order, after the life it was for is gone.
     pub(super) fn obey(self: &Arc<Self>, order: Order) {
         match order {
             Order::End(cause) => self.die(cause, cause_in_words(cause)),
-            Order::Crash(error) => self.crashed(error),
+            Order::Crash(error) => self.crashed(error, Cause::Crashed),
+            Order::Restart => self.crashed(self.restarted(), Cause::Killed),
         }
     }
 
@@ -24,7 +25,7 @@ impl Actor {
     pub(super) fn conclude(self: &Arc<Self>, end: End) {
         match end {
             End::Done(cause) => self.die(cause, cause_in_words(cause)),
-            End::Crashed(error) => self.crashed(error),
+            End::Crashed(error) => self.crashed(error, Cause::Crashed),
             End::Unborn(error) => self.die(Cause::ConstructorFailed, unborn(&error)),
             End::Driver(result) => {
                 if let Role::Driver { done, .. } = &self.role {
@@ -37,57 +38,57 @@ impl Actor {
 
     /// The incarnation is lost: calls that may be tried again go back to the
     /// front, others get the error, and another incarnation follows if one is
-    /// left.
-    fn crashed(self: &Arc<Self>, error: Error) {
+    /// left; else the actor ends with `cause`.
+    fn crashed(self: &Arc<Self>, error: Error, cause: Cause) {
         let now = self.env.now();
-        let mut lost = Vec::new();
-        let delay = {
+        let failed = Arc::new(error.clone());
+        let (lost, delay) = {
             let mut shared = self.shared.lock();
             shared.phase = Phase::New;
-            shared.grace = None;
+            shared.grace.clear();
             let running = std::mem::take(&mut shared.running);
-            let after = shared.restarts.crashed(now);
-            let AfterCrash::Restart { incarnation, delay } = after else {
-                drop(shared);
-                lost.extend(running.into_iter().map(|running| running.queued));
-                refuse(lost, &Arc::new(error.clone()));
-                return self.die(Cause::Crashed, error.to_string());
-            };
-            let mut again = Vec::new();
-            for running in running {
-                let Queued { call, attempts } = running.queued;
-                let queued = Queued { call, attempts };
-                if queued.may_retry(self) {
-                    again.push(Queued { attempts: attempts + 1, ..queued });
-                } else {
-                    lost.push(queued);
+            let AfterCrash::Restart { incarnation, delay } = shared.restarts.crashed(now) else {
+                if cause != Cause::Crashed {
+                    // Nothing went wrong in its calls: they share its death.
+                    shared.running = running;
+                    drop(shared);
+                    return self.die(cause, cause_in_words(cause));
                 }
-            }
-            shared.mail.put_back(again);
+                drop(shared);
+                running.into_iter().for_each(|running| running.fail(failed.clone()));
+                return self.die(cause, error.to_string());
+            };
+            let (again, lost) = running.into_iter().partition::<Vec<_>, _>(Running::may_retry);
+            shared.mail.put_back(again.into_iter().filter_map(|running| running.retry).collect());
             shared.life = Life::Here(life::begin(self.clone(), incarnation));
             shared.not_before = (!delay.is_zero()).then(|| Instant::now() + delay);
-            delay
+            (lost, delay)
         };
-        refuse(lost, &Arc::new(error.clone()));
+        lost.into_iter().for_each(|running| running.fail(failed.clone()));
         self.env.restarting(self, &error, delay);
         self.wake();
+    }
+
+    fn restarted(&self) -> Error {
+        let label = &self.label;
+        Error::Unavailable(format!("{label} was killed, and starts anew; the call may have run"))
     }
 
     /// The actor's end: everything that waits on it learns why.
     pub(super) fn die(&self, cause: Cause, message: String) {
         let death = Arc::new(self.died(cause, message));
-        let (left, task, life) = {
+        let ((running, left), task, life) = {
             let mut shared = self.shared.lock();
             if shared.death.is_some() {
                 return;
             }
             shared.death = Some(death.clone());
-            let mut left: Vec<_> =
-                std::mem::take(&mut shared.running).into_iter().map(|r| r.queued).collect();
-            left.extend(shared.mail.drain());
+            let running = std::mem::take(&mut shared.running);
+            let left = shared.mail.drain();
             let life = std::mem::replace(&mut shared.life, Life::Gone);
-            (left, std::mem::replace(&mut shared.task, Task::None), life)
+            ((running, left), std::mem::replace(&mut shared.task, Task::None), life)
         };
+        running.into_iter().for_each(|running| running.fail(death.clone()));
         refuse(left, &death);
         match &self.role {
             Role::Driver { done, .. } => {

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use host_core::spec::{Concurrency, Tries};
-use host_core::{limits, Cause, Error};
+use host_core::{Cause, Error, limits};
 use parking_lot::Mutex;
 
-use super::actor::{Actor, Phase, Role, Running};
-use super::mail::Queued;
-use crate::refs::{Arg, Call, Outcome, Value};
-use crate::sandbox::{Birth, CallSlot, Caller, Identity, Instance, Job, Stop};
+use super::target::{Actor, Phase, Role, Running};
+use crate::refs::{Arg, Call, ObjectRef, Outcome, Value};
+use crate::sandbox::{Answer, Birth, CallSlot, Caller, Identity, Instance, Job, Stop};
+use crate::store::small;
 
 /// The future of one incarnation.
 pub(super) type LifeFuture = Pin<Box<dyn Future<Output = End> + Send>>;
@@ -84,11 +84,7 @@ async fn run(instance: &mut Instance, args: Vec<String>) -> Result<(), Error> {
     }
 }
 
-async fn construct(
-    actor: &Actor,
-    instance: &mut Instance,
-    args: Vec<Arg>,
-) -> Result<(), Error> {
+async fn construct(actor: &Actor, instance: &mut Instance, args: Vec<Arg>) -> Result<(), Error> {
     let args = values(args).await.map_err(|error| (*error).clone())?;
     let constructed = instance.construct(&actor.label.class, args);
     match tokio::time::timeout(limits::CONSTRUCT_TIME, constructed).await {
@@ -140,7 +136,7 @@ async fn one_by_one(actor: Arc<Actor>, mut instance: Instance) -> End {
                 }
             }
         };
-        actor.settle(call.result.as_ref(), call.method, outcome);
+        actor.settle(call.result, call.method, outcome).await;
     }
 }
 
@@ -151,9 +147,12 @@ async fn next(actor: &Actor, slot: &Arc<CallSlot>) -> Result<Call, Cause> {
         if shared.phase == Phase::Running {
             shared.calls_done += 1;
             shared.running.clear();
+            slot.end();
         }
         shared.phase = Phase::Idle;
-        if shared.allowance == 0 {
+        // The control lane comes first: what was ordered before a call was
+        // sent happens before it runs.
+        if shared.allowance == 0 || shared.order.is_some() {
             return Poll::Pending;
         }
         let Some(queued) = shared.mail.pop(cx.waker()) else {
@@ -164,9 +163,8 @@ async fn next(actor: &Actor, slot: &Arc<CallSlot>) -> Result<Call, Cause> {
         };
         shared.allowance -= 1;
         shared.phase = Phase::Running;
-        let call = queued.call.clone();
-        slot.begin(call.result.clone());
-        shared.running.push(Running { queued, slot: slot.clone() });
+        let (running, call) = Running::begin(queued, slot.clone(), actor.spec.max_retries);
+        shared.running.push(running);
         Poll::Ready(Ok(call))
     })
     .await
@@ -188,7 +186,7 @@ async fn next_job(actor: &Arc<Actor>) -> Option<Job> {
         if shared.running.is_empty() {
             shared.phase = Phase::Idle;
         }
-        if shared.allowance == 0 {
+        if shared.allowance == 0 || shared.order.is_some() {
             return Poll::Pending;
         }
         let Some(queued) = shared.mail.pop_front() else {
@@ -200,27 +198,28 @@ async fn next_job(actor: &Arc<Actor>) -> Option<Job> {
         shared.allowance -= 1;
         shared.phase = Phase::Running;
         let slot = Arc::new(CallSlot::default());
-        let call = queued.call.clone();
-        slot.begin(call.result.clone());
-        shared.running.push(Running { queued, slot: slot.clone() });
+        let (running, call) = Running::begin(queued, slot.clone(), actor.spec.max_retries);
+        shared.running.push(running);
         Poll::Ready(Some((call, slot)))
     })
     .await?;
     let Call { method, args, result, .. } = call;
     let name = actor.method_label(method).to_string();
     let (actor, mine) = (actor.clone(), slot.clone());
-    let done = move |outcome| {
-        actor.settle(result.as_ref(), method, outcome);
-        let mut shared = actor.shared.lock();
-        shared.calls_done += 1;
-        shared.running.retain(|running| !Arc::ptr_eq(&running.slot, &mine));
+    let done = move |outcome| -> Answer<'static, ()> {
+        Box::pin(async move {
+            actor.settle(result, method, outcome).await;
+            let mut shared = actor.shared.lock();
+            shared.calls_done += 1;
+            shared.running.retain(|running| !Arc::ptr_eq(&running.slot, &mine));
+        })
     };
     Some(Job { method, name, args: Box::pin(values(args)), slot, done: Box::new(done) })
 }
 
 impl Actor {
     /// Settles a call that has run.
-    fn settle(&self, result: Option<&crate::refs::ObjectRef>, method: u32, outcome: Outcome) {
+    async fn settle(&self, result: Option<ObjectRef>, method: u32, outcome: Outcome) {
         let Some(object) = result else {
             if let Err(error) = outcome {
                 let method = self.method_label(method);
@@ -228,25 +227,26 @@ impl Actor {
             }
             return;
         };
-        let kept = outcome.and_then(|value| {
-            let keep = self.env.keep(object, &value).map_err(Arc::new)?;
-            Ok((value, keep))
-        });
-        match kept {
-            Ok((value, keep)) => object.settle(Ok(value), keep),
-            Err(error) => object.settle(Err(error), None),
+        let value = match outcome {
+            Ok(value) if small(value.weight()) => {
+                object.settle(Ok(value), None);
+                return;
+            }
+            Ok(value) => value,
+            Err(error) => {
+                object.settle(Err(error), None);
+                return;
+            }
         };
-    }
-}
-
-impl Queued {
-    /// Whether the call may be tried again.
-    pub(super) fn may_retry(&self, actor: &Actor) -> bool {
-        let retries = self.call.retries.unwrap_or(actor.spec.max_retries);
-        retries.allow(self.attempts) && !self.is_settled()
-    }
-
-    fn is_settled(&self) -> bool {
-        self.call.result.as_ref().is_some_and(|object| object.is_settled())
+        let (store, weight) = (self.env.store(), value.weight());
+        match store.admit(object.id(), weight).await {
+            Ok(held) => {
+                object.settle(Ok(value), Some(held));
+                store.track(&object, weight);
+            }
+            Err(error) => {
+                object.settle(Err(Arc::new(error)), None);
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
-use host_core::{limits, ActorId, Error};
+use host_core::{ActorId, Error, limits};
 
 use crate::refs::{Call, ObjectRef};
 
@@ -84,7 +84,7 @@ impl Mail {
         let mut held_up: Vec<Option<ActorId>> = Vec::new();
         let mut found = None;
         for (index, queued) in self.queue.iter().enumerate() {
-            let caller = queued.call.caller.as_ref().map(|label| label.id);
+            let caller = queued.call.caller;
             if held_up.contains(&caller) {
                 continue;
             }
@@ -106,9 +106,8 @@ impl Mail {
 
     /// Takes the call that makes `object` out.
     pub(super) fn remove(&mut self, object: &ObjectRef) -> Option<Queued> {
-        let makes = |queued: &Queued| {
-            queued.call.result.as_ref().is_some_and(|result| result.is(object))
-        };
+        let makes =
+            |queued: &Queued| queued.call.result.as_ref().is_some_and(|result| result.is(object));
         self.take(self.queue.iter().position(makes)?)
     }
 

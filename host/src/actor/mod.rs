@@ -9,11 +9,11 @@
 //! Start with [`life`] for what an incarnation does, then [`turn`] for who
 //! makes it go on; [`ending`] has every way an actor can end.
 
-mod actor;
 mod ending;
 mod life;
 mod mail;
 mod output;
+mod target;
 mod turn;
 
-pub use actor::{Actor, Env, Role, Snapshot, State};
+pub use target::{Actor, Env, Role, Snapshot, State};

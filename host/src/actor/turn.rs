@@ -5,17 +5,17 @@
 //! task takes over, so a caller that gives up never takes the callee along.
 
 use std::cell::Cell;
-use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use host_core::{limits, Error};
-use tokio::time::{sleep_until, Instant, Sleep};
+use host_core::{Error, limits};
+use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::actor::{Actor, Life, Order, Phase, Shared, Task};
 use super::life::{End, LifeFuture};
-use crate::refs::{drops, ObjectRef, Target};
+use super::target::{Actor, Life, Order, Phase, Shared, Task};
+use crate::refs::{ObjectRef, Target, drops};
 
 thread_local! {
     /// Calls in place that this thread is in the middle of.
@@ -100,7 +100,7 @@ impl Actor {
 impl Shared {
     /// Whether something besides calls waits to be done.
     fn is_called_for(&self) -> bool {
-        self.order.is_some() || self.closing.is_some() || self.grace.is_some()
+        self.order.is_some() || self.closing.is_some() || !self.grace.is_empty()
     }
 
     /// Takes the life out to be polled, for at most `allowance` calls.
@@ -177,7 +177,7 @@ impl ActorTask {
             let shared = self.actor.shared.lock();
             let spent = shared.allowance == 0 && !shared.mail.is_empty();
             let more = spent || shared.order.is_some();
-            (more, shared.grace.as_ref().map(|(_, until)| *until))
+            (more, shared.grace.first().map(|(_, until)| *until))
         };
         if more {
             // To the back of the queue: others have their turn first.
@@ -236,23 +236,17 @@ impl Actor {
     /// A cancelled call that is still running when its grace is over takes
     /// its incarnation along.
     fn check_grace(&self, shared: &mut Shared) {
-        let Some((object, until)) = &shared.grace else { return };
-        let running = shared.running.iter().find(|running| {
-            running.queued.call.result.as_ref().is_some_and(|result| result.is(object))
-        });
-        let Some(running) = running else {
-            shared.grace = None;
-            return;
-        };
+        let Shared { grace, running, .. } = shared;
+        grace.retain(|(object, _)| running.iter().any(|running| running.makes(object)));
+        let Some((object, until)) = grace.first() else { return };
         if Instant::now() < *until {
             return;
         }
-        let method = self.method_label(running.queued.call.method);
-        let message = format!(
-            "{method} was cancelled, and did not stop within {:?}",
-            limits::CANCEL_GRACE
-        );
-        shared.grace = None;
+        let Some(running) = running.iter().find(|running| running.makes(object)) else { return };
+        let method = self.method_label(running.method);
+        let message =
+            format!("{method} was cancelled, and did not stop within {:?}", limits::CANCEL_GRACE);
+        shared.grace.clear();
         shared.order.get_or_insert(Order::Crash(Error::Cancelled(message)));
     }
 }

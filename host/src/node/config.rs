@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use host_core::resources::{Amount, Resources};
 use host_core::Level;
+use host_core::resources::{Amount, Resources};
 use host_wasi::{Grants, Output};
 
 use crate::log::Sink;
@@ -21,6 +21,8 @@ pub struct Config {
     pub grants: Grants,
     /// Bytes of objects in memory, at most.
     pub object_store_bytes: u64,
+    /// Where objects go that memory has no room for, in a folder of their own.
+    pub spill_parent: PathBuf,
     /// Where compiled code is kept; none: nowhere.
     pub code_cache: Option<PathBuf>,
     /// Where actors' log lines go.
@@ -48,6 +50,7 @@ impl Config {
             grants: Grants::default(),
             // Ray's share.
             object_store_bytes: memory / 10 * 3,
+            spill_parent: std::env::temp_dir(),
             code_cache: None,
             sink,
             driver_output,

@@ -6,6 +6,7 @@
 
 mod config;
 mod env;
+mod ids;
 mod services;
 mod spawn;
 
@@ -20,15 +21,17 @@ use host_core::names::Names;
 use host_core::placement::Ledger;
 use host_core::spec::{Concurrency, Options};
 use host_core::waits::Waits;
-use host_core::{ActorId, Cause, Error, JobId, NodeId, ObjectId, PackageId};
+use host_core::{limits, ActorId, Cause, Error, JobId, NodeId, ObjectId, PackageId};
 use host_wasi::Profile;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 pub use config::Config;
 
 use crate::actor::{Actor, Role, Snapshot};
 use crate::refs::{Arg, Call, Handle, ObjectRef, Outcome, Target};
 use crate::sandbox::{Engines, LoadError, Package};
+use crate::store::Store;
 
 /// A running node. Cloning is cheap; the node ends with its last clone.
 #[derive(Clone)]
@@ -42,14 +45,17 @@ struct Inner {
     profile: Arc<Profile>,
     runtime: tokio::runtime::Handle,
     started: Instant,
-    /// Ids of actors, objects and jobs: one count for all.
+    /// Ids of actors and jobs: one count for both.
     next: AtomicU64,
+    objects: ids::Objects,
     packages: Mutex<HashMap<PackageId, Arc<Package>>>,
     actors: Mutex<HashMap<ActorId, Arc<Actor>>>,
     names: Mutex<Names>,
     ledger: Mutex<Ledger>,
     waits: Mutex<Waits>,
-    budget: Arc<AtomicU64>,
+    store: Store,
+    /// Told whenever an actor has ended.
+    departed: Notify,
     me: Weak<Inner>,
 }
 
@@ -65,6 +71,8 @@ impl Node {
         let engines = Engines::new(config.pool)?;
         let profile = Arc::new(Profile::new(config.grants.clone(), Vec::new())?);
         let runtime = tokio::runtime::Handle::current();
+        let store =
+            Store::new(config.object_store_bytes, config.spill_parent.clone(), runtime.clone());
         let inner = Arc::new_cyclic(|me| Inner {
             id: NodeId(1),
             engines,
@@ -72,12 +80,14 @@ impl Node {
             runtime,
             started: Instant::now(),
             next: AtomicU64::new(1),
+            objects: ids::Objects::new(),
             packages: Mutex::default(),
             actors: Mutex::default(),
             names: Mutex::default(),
             ledger: Mutex::new(Ledger::new(config.resources.clone())),
             waits: Mutex::default(),
-            budget: Arc::default(),
+            store,
+            departed: Notify::new(),
             me: me.clone(),
             config,
         });
@@ -109,7 +119,7 @@ impl Node {
 
     /// Bytes that objects in memory take.
     pub fn object_bytes(&self) -> u64 {
-        self.0.budget.load(Ordering::Relaxed)
+        self.0.store.used()
     }
 
     /// The actor with a name.
@@ -124,12 +134,19 @@ impl Inner {
     }
 
     fn object_id(&self) -> ObjectId {
-        ObjectId { node: self.id, seq: self.next_seq() }
+        ObjectId { node: self.id, seq: self.objects.next() }
     }
 
     /// Itself, counted: there is one as long as anybody can ask.
     fn this(&self) -> Arc<Inner> {
         self.me.upgrade().expect("the node lives while it is called")
+    }
+
+    /// The live actors that end with a job.
+    fn ends_with(&self, job: JobId) -> Vec<Arc<Actor>> {
+        let actors = self.actors.lock();
+        let ends = |actor: &&Arc<Actor>| actor.job == job && !actor.spec.detached;
+        actors.values().filter(ends).cloned().collect()
     }
 
     fn lookup(&self, name: &str, namespace: &str) -> Result<Handle, Error> {
@@ -158,8 +175,9 @@ impl Job {
         let role = Role::Driver { args, done: done.clone() };
         let spec = Options::default().resolve(Concurrency::Sequential)?;
         let label = Label { class: "driver".into(), id };
-        let driver = Actor::new(label, self.id, package.clone(), spec, role, inner.this(), None);
+        let driver = Actor::new(label, self.id, package.clone(), spec, role, inner.this());
         inner.actors.lock().insert(id, driver.clone());
+        driver.grant();
         let _ends = EndOnDrop(&driver);
         driver.wake();
         done.outcome().await.map(drop).map_err(|error| (*error).clone())
@@ -193,15 +211,33 @@ impl Job {
         let object = self.call(actor, method, args).map_err(Arc::new)?;
         object.outcome().await
     }
+
+    /// Ends the job and waits until its actors are gone, for
+    /// [`limits::JOB_END_TIME`] at most. Answers those that are left.
+    pub async fn end(self) -> Vec<Label> {
+        let (node, id) = (self.node.clone(), self.id);
+        drop(self);
+        let gone = async {
+            loop {
+                let mut departed = std::pin::pin!(node.0.departed.notified());
+                // Counts from here on, not from the first poll: an actor may
+                // end between the look and the wait.
+                departed.as_mut().enable();
+                if node.0.ends_with(id).is_empty() {
+                    return;
+                }
+                departed.await;
+            }
+        };
+        let _ = tokio::time::timeout(limits::JOB_END_TIME, gone).await;
+        node.0.ends_with(id).iter().map(|actor| actor.label.clone()).collect()
+    }
 }
 
 impl Drop for Job {
     fn drop(&mut self) {
-        let all: Vec<_> = self.node.0.actors.lock().values().cloned().collect();
-        for actor in all {
-            if actor.job == self.id && !actor.spec.detached {
-                actor.end(Cause::JobEnded);
-            }
+        for actor in self.node.0.ends_with(self.id) {
+            actor.end(Cause::JobEnded);
         }
     }
 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use host_core::spec::Options;
 use host_core::waits::{Ticket, Waiter};
-use host_core::{Cause, Error, Level};
+use host_core::{Cause, Error, Level, limits};
 
 use super::Inner;
 use crate::refs::{Arg, Handle, ObjectRef, Producer, Value};
 use crate::sandbox::{Answer, Caller, Services};
+use crate::store::small;
 
 impl Services for Inner {
     fn spawn<'a>(
@@ -39,9 +40,17 @@ impl Services for Inner {
         ObjectRef::pending(self.object_id(), producer)
     }
 
-    fn put(&self, value: Value) -> Result<ObjectRef, Error> {
-        let keep = self.charge(value.weight())?;
-        Ok(ObjectRef::ready(self.object_id(), value, keep))
+    fn put(&self, value: Value) -> Answer<'_, Result<ObjectRef, Error>> {
+        Box::pin(async move {
+            let (id, weight) = (self.object_id(), value.weight());
+            if small(weight) {
+                return Ok(ObjectRef::ready(id, value, None));
+            }
+            let held = self.store.admit(id, weight).await?;
+            let object = ObjectRef::ready(id, value, Some(held));
+            self.store.track(&object, weight);
+            Ok(object)
+        })
     }
 
     fn cancel_after(&self, object: &ObjectRef, timeout: Duration) {
@@ -114,8 +123,10 @@ fn maker(object: &ObjectRef) -> Option<Waiter> {
 impl Inner {
     fn cycle(&self, path: &[Waiter]) -> Error {
         let actors = self.actors.lock();
-        let names: Vec<_> = path
+        let left_out = path.len().saturating_sub(limits::EXPLAINED_ITEMS);
+        let mut names: Vec<_> = path
             .iter()
+            .take(limits::EXPLAINED_ITEMS)
             .map(|waiter| match waiter {
                 Waiter::Actor(id) => {
                     actors.get(id).map_or_else(|| id.to_string(), |actor| actor.label.to_string())
@@ -123,6 +134,9 @@ impl Inner {
                 Waiter::Call(object) => format!("the call for {object}"),
             })
             .collect();
+        if left_out > 0 {
+            names.push(format!("{left_out} more"));
+        }
         Error::Invalid(format!("call cycle, nobody could go on: {}", names.join(" waits for ")))
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use host_core::id::Label;
 use host_core::package::ClassInfo;
 use host_core::placement::Reserve;
+use host_core::resources::Resources;
 use host_core::spec::{ActorSpec, Options};
-use host_core::{limits, ActorId, Error, JobId};
+use host_core::{ActorId, Cause, Error, JobId, limits};
 use parking_lot::Mutex;
 
 use super::Inner;
@@ -41,12 +42,19 @@ impl Inner {
         if let Some(holder) = self.claim_name(&spec, id, reuse)? {
             return Ok(holder);
         }
-        let waiting = self.reserve(id, &spec)?;
         let label = Label { class: info.name.as_str().into(), id };
         let role = Role::Class { index, args: Mutex::new(args) };
-        let actor = Actor::new(label, job, package.clone(), spec, role, self.this(), waiting);
+        let asked = spec.resources.clone();
+        let actor = Actor::new(label, job, package.clone(), spec, role, self.this());
         let handle = actor.handle();
-        self.actors.lock().insert(id, actor);
+        // Known before it asks: a grant may come at once, from another thread.
+        self.actors.lock().insert(id, actor.clone());
+        if asked.is_empty() {
+            actor.grant();
+        } else if let Err(error) = self.reserve(&actor, asked) {
+            actor.end(Cause::Killed);
+            return Err(error);
+        }
         Ok(handle)
     }
 
@@ -75,22 +83,18 @@ impl Inner {
         )))
     }
 
-    /// Reserves what the actor asks for; or the reason why it has to wait.
-    fn reserve(&self, id: ActorId, spec: &ActorSpec) -> Result<Option<String>, Error> {
-        if spec.resources.is_empty() {
-            return Ok(None);
-        }
-        match self.ledger.lock().reserve(id, spec.resources.clone()) {
-            Reserve::Granted => Ok(None),
+    /// Reserves what the actor asks for, now or when others have given back.
+    fn reserve(&self, actor: &Arc<Actor>, asked: Resources) -> Result<(), Error> {
+        let reserved = self.ledger.lock().reserve(actor.label.id, asked);
+        match reserved {
+            Reserve::Granted => actor.grant(),
             Reserve::Waiting(reason) => {
-                tracing::info!(actor = %id, reason, "actor waits for resources");
-                Ok(Some(reason))
+                tracing::info!(actor = %actor.label, reason, "actor waits for resources");
+                actor.waits_because(reason);
             }
-            Reserve::Never(reason) => {
-                self.names.lock().release(id);
-                Err(Error::Unplaceable(reason))
-            }
+            Reserve::Never(reason) => return Err(Error::Unplaceable(reason)),
         }
+        Ok(())
     }
 }
 

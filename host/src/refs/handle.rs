@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::task::Context;
 
-use host_core::id::Label;
 use host_core::spec::Tries;
 use host_core::{ActorId, Error};
 
@@ -64,8 +63,8 @@ pub struct Call {
     pub args: Vec<Arg>,
     /// What the result becomes; none if nobody wants it.
     pub result: Option<ObjectRef>,
-    /// Who sent it, for errors and logs.
-    pub caller: Option<Label>,
+    /// Who sent it: its calls run in order. None if it came from outside.
+    pub caller: Option<ActorId>,
     /// How often it may be tried again after a crash; none: as the actor's
     /// options say.
     pub retries: Option<Tries>,
@@ -132,10 +131,13 @@ impl Arg {
 impl Call {
     /// The bytes of its arguments, as the mailbox counts them.
     pub fn weight(&self) -> u64 {
-        self.args.iter().map(|arg| match arg {
-            Arg::Value(value) => value.weight() as u64,
-            Arg::Object(_) => 0,
-        }).sum()
+        self.args
+            .iter()
+            .map(|arg| match arg {
+                Arg::Value(value) => value.weight() as u64,
+                Arg::Object(_) => 0,
+            })
+            .sum()
     }
 
     /// Settles the call without running it.

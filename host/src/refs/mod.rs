@@ -13,6 +13,6 @@ mod value;
 mod wait;
 
 pub use handle::{Arg, Call, Handle, Target};
-pub use object::{Fetch, ObjectRef, Outcome, Producer};
+pub use object::{Fetch, ObjectRef, Outcome, Producer, WeakObjectRef};
 pub use value::{Attached, Value};
 pub use wait::{all_ready, some_ready};

@@ -19,6 +19,17 @@ pub type Outcome = Result<Value, Arc<Error>>;
 #[derive(Clone)]
 pub struct ObjectRef(Arc<Object>);
 
+/// A reference to an object that does not count.
+#[derive(Clone)]
+pub struct WeakObjectRef(Weak<Object>);
+
+impl WeakObjectRef {
+    /// The object, if it is still there.
+    pub fn upgrade(&self) -> Option<ObjectRef> {
+        self.0.upgrade().map(ObjectRef)
+    }
+}
+
 /// Where an object's bytes are, when they are not in memory.
 pub trait Fetch: Send + Sync {
     /// Brings the value into memory.
@@ -80,6 +91,11 @@ impl ObjectRef {
         ObjectRef(Arc::new(Object { id, producer: None, state }))
     }
 
+    /// A reference that does not count.
+    pub fn downgrade(&self) -> WeakObjectRef {
+        WeakObjectRef(Arc::downgrade(&self.0))
+    }
+
     /// The object's id.
     pub fn id(&self) -> ObjectId {
         self.0.id
@@ -123,7 +139,9 @@ impl ObjectRef {
     pub fn put_away(&self, fetch: Arc<dyn Fetch>) {
         let mut state = self.0.state.lock();
         if matches!(*state, State::Ready(..)) {
-            *state = State::Away(fetch);
+            let before = std::mem::replace(&mut *state, State::Away(fetch));
+            drop(state);
+            drop(before);
         }
     }
 
@@ -158,6 +176,22 @@ impl ObjectRef {
                 true
             }
             _ => false,
+        }
+    }
+
+    /// The outcome, if it is settled and in memory; else the reference again.
+    /// The last reference gives the value itself.
+    pub fn into_outcome(self) -> Result<Outcome, ObjectRef> {
+        match Arc::try_unwrap(self.0) {
+            Ok(object) => match object.state.into_inner() {
+                State::Ready(value, _) => Ok(Ok(value)),
+                State::Failed(error) => Ok(Err(error)),
+                state => Err(ObjectRef(Arc::new(Object { state: Mutex::new(state), ..object }))),
+            },
+            Err(shared) => {
+                let object = ObjectRef(shared);
+                object.outcome_now().ok_or(object)
+            }
         }
     }
 

@@ -46,8 +46,7 @@ impl Value {
     /// own, and a round number for each reference.
     pub fn weight(&self) -> usize {
         const REFERENCE: usize = 128;
-        let attached =
-            self.attached.as_ref().map_or(0, |all| all.refs.len() + all.handles.len());
+        let attached = self.attached.as_ref().map_or(0, |all| all.refs.len() + all.handles.len());
         self.bytes.len() + attached * REFERENCE
     }
 }

@@ -5,8 +5,8 @@ use std::task::{Poll, Waker};
 
 use parking_lot::Mutex;
 
-use super::object::Look;
 use super::ObjectRef;
+use super::object::Look;
 
 /// Counts down as objects settle, and wakes one task at the end.
 pub(super) struct WaitSet(Mutex<Countdown>);

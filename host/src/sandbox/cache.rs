@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use host_core::PackageId;
 use sha2::{Digest, Sha256};
-use wasmtime::component::Component;
 use wasmtime::Engine;
+use wasmtime::component::Component;
 
 /// First bytes of a cache file: what it is, and its layout's version.
 const MAGIC: &[u8; 16] = b"greenroom-code 1";

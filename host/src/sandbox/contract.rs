@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use host_core::package::{ClassInfo, MethodInfo, PackageInfo, Param};
 use host_core::spec::{Concurrency, Options};
-use host_core::{limits, Cause, Error};
+use host_core::{Cause, Error, limits};
 use wasmtime::component::{ComponentType, Lift, Lower, Resource};
 
 /// Marks a resource index as an object ref's.

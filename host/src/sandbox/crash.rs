@@ -1,7 +1,7 @@
 //! What a guest's end was: the engine's error, told as one of ours.
 
-use host_core::resources::format_bytes;
 use host_core::Error;
+use host_core::resources::format_bytes;
 use host_wasi::Data;
 use wasmtime::{AsContextMut, PoolConcurrencyLimitError, Trap, WasmBacktrace};
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use host_core::id::Label;
 use host_core::package::PackageInfo;
-use host_core::spec::{Options, DEFAULT_NAMESPACE};
-use host_core::{limits, ActorId, Error, JobId, Level, NodeId};
+use host_core::spec::{DEFAULT_NAMESPACE, Options};
+use host_core::{ActorId, Error, JobId, Level, NodeId, limits};
 use host_wasi::{Output, Profile, Stream};
 use wasmtime::component::TypedFunc;
 
@@ -93,8 +93,8 @@ impl Services for Nobody {
         unreachable!("without a handle there is nobody to call")
     }
 
-    fn put(&self, _: Value) -> Result<ObjectRef, Error> {
-        Err(denied())
+    fn put(&self, _: Value) -> Answer<'_, Result<ObjectRef, Error>> {
+        Box::pin(std::future::ready(Err(denied())))
     }
 
     fn cancel_after(&self, _: &ObjectRef, _: Duration) {}

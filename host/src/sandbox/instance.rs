@@ -16,8 +16,7 @@ use super::table::Table;
 use crate::refs::Value;
 
 pub(super) type Invoke = TypedFunc<(u32, Vec<WitValue>), (Result<WitValue, WitError>,)>;
-pub(super) type InvokeAsync =
-    TypedFunc<(u64, u32, Vec<WitValue>), (Result<WitValue, WitError>,)>;
+pub(super) type InvokeAsync = TypedFunc<(u64, u32, Vec<WitValue>), (Result<WitValue, WitError>,)>;
 type Construct = TypedFunc<(String, Vec<WitValue>), (Result<(), WitError>,)>;
 type Run = TypedFunc<(Vec<String>,), (Result<(), WitError>,)>;
 

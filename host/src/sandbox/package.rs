@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use host_core::package::PackageInfo;
-use host_core::{limits, Error, PackageId};
+use host_core::{Error, PackageId, limits};
 use host_wasi::Data;
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
@@ -125,9 +125,8 @@ impl Package {
             engines.world(world).map_err(|error| LoadError::Unusable(format!("{error:#}")))?;
         let cache = cache.map(|folder| Cache::new(folder, &engine_world.engine));
         let engine = engine_world.engine.clone();
-        let compiled = tokio::task::spawn_blocking(move || {
-            compile(&engine, cache.as_ref(), id, &bytes)
-        });
+        let compiled =
+            tokio::task::spawn_blocking(move || compile(&engine, cache.as_ref(), id, &bytes));
         let component = compiled
             .await
             .map_err(|error| LoadError::Unusable(format!("the compiler panicked: {error}")))??;
@@ -166,8 +165,8 @@ fn compile(
     if let Some(component) = cache.and_then(|cache| cache.load(engine, id)) {
         return Ok(component);
     }
-    let component = Component::new(engine, bytes)
-        .map_err(|error| LoadError::Damaged(format!("{error:#}")))?;
+    let component =
+        Component::new(engine, bytes).map_err(|error| LoadError::Damaged(format!("{error:#}")))?;
     if let Some(cache) = cache {
         cache.store(id, &component);
     }
@@ -196,8 +195,14 @@ fn is_ours(import: &str) -> bool {
 /// Refuses what no grant can give. What WASI offers without a grant is
 /// little: files, network and environment are denied when they are used.
 fn check_imports(shape: &code::Shape) -> Result<(), LoadError> {
-    const WASI: [&str; 6] =
-        ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
+    const WASI: [&str; 6] = [
+        "wasi:cli/",
+        "wasi:clocks/",
+        "wasi:filesystem/",
+        "wasi:io/",
+        "wasi:random/",
+        "wasi:sockets/",
+    ];
     for import in &shape.imports {
         if is_ours(import) {
             let version = import.rsplit_once('@').map_or("", |(_, version)| version);
@@ -222,9 +227,8 @@ fn exports_of(component: &Component, world: World) -> Result<Exports, LoadError>
     let missing = |name: &str| LoadError::Unusable(format!("{interface} does not export {name}"));
     let guest =
         component.get_export_index(None, interface.as_str()).ok_or_else(|| missing("itself"))?;
-    let find = |name: &str| {
-        component.get_export_index(Some(&guest), name).ok_or_else(|| missing(name))
-    };
+    let find =
+        |name: &str| component.get_export_index(Some(&guest), name).ok_or_else(|| missing(name));
     Ok(Exports {
         describe: find("describe")?,
         construct: find("construct")?,

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use host_core::id::Label;
 use host_core::spec::Options;
-use host_core::{limits, Error, JobId, Level, NodeId};
+use host_core::{Error, JobId, Level, NodeId, limits};
 use host_wasi::Data;
 use parking_lot::Mutex;
 use wasmtime::ResourceLimiter;
@@ -78,7 +78,7 @@ pub trait Services: Send + Sync {
     fn pending(&self, producer: Producer) -> ObjectRef;
 
     /// Stores a value.
-    fn put(&self, value: Value) -> Result<ObjectRef, Error>;
+    fn put(&self, value: Value) -> Answer<'_, Result<ObjectRef, Error>>;
 
     /// Cancels the call that makes an object, if it is not settled by then.
     fn cancel_after(&self, object: &ObjectRef, timeout: Duration);
@@ -123,6 +123,11 @@ impl CallSlot {
     pub fn begin(&self, object: Option<ObjectRef>) {
         self.cancelled.store(false, Ordering::Relaxed);
         *self.state.lock() = SlotState { why: None, waker: None, object };
+    }
+
+    /// The call is over; its result is no longer held here.
+    pub fn end(&self) {
+        self.state.lock().object = None;
     }
 
     /// Tells the call to stop.
@@ -171,13 +176,20 @@ pub(super) struct Guest {
     pub(super) slot: Arc<CallSlot>,
     /// The calls of an async actor, by the numbers the guest knows them by.
     pub(super) calls: HashMap<u64, Arc<CallSlot>>,
-    /// An actor that was sent a call quietly and has to be woken before this
-    /// guest waits for anything or computes for long. It saves a wake-up, and
-    /// often a thread hop, when the guest's next step is to wait for that
-    /// very call.
-    pub(super) unwoken: Option<Arc<dyn Target>>,
+    /// An actor that was created or sent a call quietly and has to be woken
+    /// before this guest waits for anything or computes for long. It saves a
+    /// wake-up, and often a thread hop, when the guest's next step is to wait
+    /// for that very call.
+    pub(super) unwoken: Option<Unwoken>,
     /// What the guest's panic hook said last.
     pub(super) panic: Option<String>,
+}
+
+/// An actor that does not know yet what it was sent.
+pub(super) struct Unwoken {
+    pub(super) target: Arc<dyn Target>,
+    /// Calls it was sent: none if it was only created.
+    pub(super) calls: u32,
 }
 
 impl Guest {
@@ -209,27 +221,37 @@ impl Guest {
 
     /// Wakes the actor that was sent a call quietly.
     pub(super) fn wake_unwoken(&mut self) {
-        if let Some(target) = self.unwoken.take() {
-            target.wake();
+        if let Some(unwoken) = self.unwoken.take() {
+            unwoken.target.wake();
         }
     }
 
-    /// Remembers a target that was sent a call quietly; wakes the one before.
-    /// At most one waits like this: a guest that sends on without waiting
-    /// wants its calls to run beside it.
+    /// Remembers an actor that was created quietly.
+    pub(super) fn created_quietly(&mut self, target: Arc<dyn Target>) {
+        self.wake_unwoken();
+        self.unwoken = Some(Unwoken { target, calls: 0 });
+    }
+
+    /// Remembers an actor that was sent a call quietly. One call waits like
+    /// this at most: a guest that sends a second without waiting for the
+    /// first wants them to run beside it.
     pub(super) fn sent_quietly(&mut self, target: Arc<dyn Target>) {
-        if let Some(before) = self.unwoken.replace(target) {
-            before.wake();
-            // The second call to the same actor: it is awake now.
-            if self.unwoken.as_ref().is_some_and(|now| Arc::ptr_eq(now, &before)) {
-                self.unwoken = None;
+        match &mut self.unwoken {
+            Some(unwoken) if Arc::ptr_eq(&unwoken.target, &target) && unwoken.calls == 0 => {
+                unwoken.calls = 1;
+            }
+            Some(unwoken) if Arc::ptr_eq(&unwoken.target, &target) => self.wake_unwoken(),
+            _ => {
+                self.wake_unwoken();
+                self.unwoken = Some(Unwoken { target, calls: 1 });
             }
         }
     }
 
     /// Before a handle is dropped: its actor must know of its calls first.
     pub(super) fn wake_before_drop(&mut self, handle: &Handle) {
-        if self.unwoken.as_ref().is_some_and(|target| Arc::ptr_eq(target, handle.target())) {
+        let unwoken = self.unwoken.as_ref();
+        if unwoken.is_some_and(|unwoken| Arc::ptr_eq(&unwoken.target, handle.target())) {
             self.wake_unwoken();
         }
     }

@@ -2,7 +2,7 @@
 //! A table of ours, so that an actor's handles can one day be saved and made
 //! anew; wasmtime's own table guards the indices, so a guest cannot forge one.
 
-use host_core::{limits, Error};
+use host_core::{Error, limits};
 
 use crate::refs::{Handle, ObjectRef};
 

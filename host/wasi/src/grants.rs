@@ -15,6 +15,7 @@ mod net;
 
 pub use dir::{Access, DirGrant};
 pub use env::EnvGrant;
+pub(crate) use net::normal_name;
 pub use net::{NetGrant, Target};
 
 use crate::Profile;

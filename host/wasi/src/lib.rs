@@ -11,9 +11,18 @@
 //! [`add_to_linker`].
 
 mod data;
+mod files;
 pub mod grants;
+#[cfg(test)]
+mod guest_tests;
+mod handles;
+mod limits;
+mod names;
+mod network;
 mod output;
 mod profile;
+mod random;
+mod streams;
 
 pub use data::Data;
 pub use grants::Grants;
@@ -25,6 +34,17 @@ use wasmtime::component::Linker;
 
 /// Adds every interface of `wasi:cli/imports` to `linker`. It is the same set
 /// for engines with and without `concurrency_support`.
+///
+/// Where wasmtime-wasi lets a guest choose how much the host holds or does,
+/// functions of our own take the place of its.
 pub fn add_to_linker(linker: &mut Linker<Data>) -> wasmtime::Result<()> {
-    wasmtime_wasi::p2::add_to_linker_async(linker)
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    linker.allow_shadowing(true);
+    random::add_to_linker(linker)?;
+    streams::add_to_linker(linker)?;
+    files::add_to_linker(linker)?;
+    network::add_to_linker(linker)?;
+    names::add_to_linker(linker)?;
+    linker.allow_shadowing(false);
+    Ok(())
 }

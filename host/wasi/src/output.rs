@@ -11,8 +11,7 @@ use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
-/// What a guest may write at once; the same as wasmtime-wasi's files take.
-const WRITE_BYTES: usize = 64 << 10;
+use crate::limits::WRITE_BYTES;
 
 /// One of a guest's two output streams.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -101,5 +100,59 @@ impl AsyncWrite for Writer {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod test {
+    use super::*;
+
+    /// Drops everything.
+    pub(crate) struct Silent;
+
+    impl Output for Silent {
+        fn write(&self, _: Stream, _: &[u8]) {}
+    }
+
+    /// A guest's standard output.
+    pub(crate) fn writer(output: Arc<dyn Output>) -> Writer {
+        Writer::new(output, Stream::Stdout)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Remembered(Mutex<Vec<u8>>);
+
+    impl Output for Remembered {
+        fn write(&self, stream: Stream, bytes: &[u8]) {
+            assert_eq!(stream, Stream::Stdout);
+            self.0.lock().extend(bytes);
+        }
+    }
+
+    #[tokio::test]
+    async fn bytes_arrive_as_they_are_written() {
+        let output = Arc::new(Remembered::default());
+        let stdout = test::writer(output.clone());
+        stdout.p2_stream().write(Bytes::from_static(b"one ")).unwrap();
+        let mut again = stdout.p2_stream();
+        again.blocking_write_and_flush(Bytes::from_static(b"two")).await.unwrap();
+        assert_eq!(*output.0.lock(), b"one two");
+    }
+
+    #[test]
+    fn more_than_permitted_is_a_trap_and_nothing_arrives() {
+        let output = Arc::new(Remembered::default());
+        let mut stdout = test::writer(output.clone()).p2_stream();
+        assert_eq!(stdout.check_write().unwrap(), WRITE_BYTES);
+        let result = stdout.write(vec![0; WRITE_BYTES + 1].into());
+        assert!(matches!(result, Err(StreamError::Trap(_))));
+        assert!(output.0.lock().is_empty());
     }
 }

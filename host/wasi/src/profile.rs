@@ -1,11 +1,14 @@
 //! What all guests under one set of grants share.
 
+use std::future;
 use std::sync::Arc;
 
 use wasmtime_wasi::filesystem::WasiFilesystemCtx;
 use wasmtime_wasi::{FsPerms, WasiCtx};
 
 use crate::grants::{Access, Error, Grants};
+use crate::handles::{Pool, Share};
+use crate::network::Door;
 use crate::output::{Output, Stream, Writer};
 
 /// Grants made ready: folders opened and environment values read, once, so
@@ -20,15 +23,19 @@ pub struct Profile {
     env: Vec<(String, String)>,
     /// The granted folders, opened.
     folders: WasiFilesystemCtx,
+    /// What its guests hold open.
+    handles: Arc<Pool>,
 }
 
 impl Profile {
-    /// Opens what `grants` names. `args` is what the guest sees as its
+    /// Opens what `grants` names. Its guests together may hold half as many
+    /// files as the process may open at this time, so a process that raises
+    /// that limit does it before. `args` is what the guest sees as its
     /// command line, by convention with the program's name first.
     pub fn new(grants: Grants, args: Vec<String>) -> Result<Profile, Error> {
         let env = grants.env.iter().map(|grant| grant.read()).collect::<Result<_, _>>()?;
         let folders = open(&grants)?;
-        Ok(Profile { grants, args, env, folders })
+        Ok(Profile { grants, args, env, folders, handles: Arc::new(Pool::new()) })
     }
 
     /// Grants nothing.
@@ -47,7 +54,8 @@ impl Profile {
     }
 
     /// A fresh context for one guest.
-    pub(crate) fn ctx(&self, output: &Arc<dyn Output>) -> WasiCtx {
+    pub(crate) fn ctx(&self, output: &Arc<dyn Output>, door: &Arc<Door>) -> WasiCtx {
+        let door = door.clone();
         let mut ctx = WasiCtx::builder()
             .args(&self.args)
             .envs(&self.env)
@@ -55,10 +63,19 @@ impl Profile {
             .stderr(Writer::new(output.clone(), Stream::Stderr))
             .allow_tcp(!self.grants.net.is_empty())
             .allow_udp(false)
+            .socket_addr_check(move |address, purpose| {
+                let permitted = door.permits(address, purpose);
+                Box::pin(future::ready(permitted))
+            })
             .build();
         // A copy shares the opened folders.
         *ctx.filesystem() = self.folders.clone();
         ctx
+    }
+
+    /// The count of what one guest holds open.
+    pub(crate) fn share(&self) -> Share {
+        Share::new(self.handles.clone())
     }
 }
 

@@ -39,7 +39,9 @@ pub(crate) fn config() -> anyhow::Result<Config> {
 
 impl Bench {
     pub(crate) async fn start(guests: &Path) -> anyhow::Result<Bench> {
-        let node = Node::start(config()?)?;
+        let mut config = config()?;
+        config.code_cache = Some(guests.join("compiled"));
+        let node = Node::start(config)?;
         let package = load(&node, guests, "bench_guest.wasm").await?;
         let asynchronous = load(&node, guests, "bench_guest_async.wasm").await?;
         Ok(Bench { job: node.begin_job(), package, asynchronous })

@@ -26,6 +26,9 @@ struct Args {
     /// One JSON object a line instead of a table.
     #[arg(long)]
     json: bool,
+    /// Leave the yardsticks out: for profiling.
+    #[arg(long)]
+    no_yardstick: bool,
     /// Only shapes whose names contain this.
     #[arg(long)]
     only: Option<String>,
@@ -46,7 +49,9 @@ fn main() -> anyhow::Result<()> {
         let bench = guest::Bench::start(&args.guests).await?;
         for round in 0..rounds {
             eprintln!("round {} of {rounds}", round + 1);
-            yardstick::round(&mut report, args.quick).await?;
+            if !args.no_yardstick {
+                yardstick::round(&mut report, args.quick).await?;
+            }
             shapes::round(&mut report, &bench, args.quick).await?;
         }
         drop(bench);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use host_core::spec::{check_name, tries};
 use host_core::Error;
+use host_core::spec::{check_name, tries};
 use host_wasi::Data;
 use wasmtime::component::{LinkerInstance, Resource, WasmStr};
 
@@ -56,6 +56,9 @@ async fn spawn(
     let (services, caller) = (guest.services.clone(), guest.caller.clone());
     let reuse = matches!(exists, WitIfExists::Get);
     let spawned = services.spawn(&caller, class, args, options.into(), reuse).await;
+    if let Ok(handle) = &spawned {
+        Guest::of(store.data_mut()).created_quietly(handle.target().clone());
+    }
     keep_handle(&mut store, spawned)
 }
 
@@ -83,10 +86,7 @@ fn keep_handle(
 
 type SubmitParams = (HandleIndex, WasmStr, Vec<Outgoing>, WitCallOptions);
 
-fn submit(
-    mut store: Store<'_>,
-    (handle, method, args, options): SubmitParams,
-) -> Answered<Ref> {
+fn submit(mut store: Store<'_>, (handle, method, args, options): SubmitParams) -> Answered<Ref> {
     let method = match method_index(&store, &handle, &method)? {
         Ok(method) => method,
         Err(error) => return Ok((Err((&error).into()),)),
@@ -141,9 +141,8 @@ fn send(
         Ok(retries) => retries,
         Err(error) => return Ok(Err(error)),
     };
-    let result =
-        options.is_some().then(|| guest.services.pending(Arc::downgrade(&target)));
-    let caller = Some(guest.caller.identity.label.clone());
+    let result = options.is_some().then(|| guest.services.pending(Arc::downgrade(&target)));
+    let caller = Some(guest.caller.identity.label.id);
     let call = Call { method, args, result: result.clone(), caller, retries };
     if let Err(error) = target.send(call, true) {
         return Ok(Err(error));

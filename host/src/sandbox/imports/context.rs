@@ -6,7 +6,7 @@ use wasmtime::component::{LinkerInstance, Resource, WasmStr};
 
 use super::{HandleIndex, Store};
 use crate::refs::Handle;
-use crate::sandbox::contract::{cut, WitIdentity, WitLevel};
+use crate::sandbox::contract::{WitIdentity, WitLevel, cut};
 use crate::sandbox::state::Guest;
 
 /// The target of a Rust guest's panic hook: its last words.
@@ -27,15 +27,18 @@ pub(super) fn add(context: &mut LinkerInstance<'_, Data>) -> wasmtime::Result<()
             incarnation: identity.incarnation,
         },))
     })?;
-    context.func_wrap("me", |mut store: Store<'_>, (): ()| -> wasmtime::Result<(Option<HandleIndex>,)> {
-        let guest = Guest::of(store.data_mut());
-        if guest.caller.identity.is_driver {
-            return Ok((None,));
-        }
-        let Some(me) = guest.caller.me.upgrade() else { return Ok((None,)) };
-        let index = guest.table.push_handle(Handle::new(me))?;
-        Ok((Some(Resource::new_own(index)),))
-    })?;
+    context.func_wrap(
+        "me",
+        |mut store: Store<'_>, (): ()| -> wasmtime::Result<(Option<HandleIndex>,)> {
+            let guest = Guest::of(store.data_mut());
+            if guest.caller.identity.is_driver {
+                return Ok((None,));
+            }
+            let Some(me) = guest.caller.me.upgrade() else { return Ok((None,)) };
+            let index = guest.table.push_handle(Handle::new(me))?;
+            Ok((Some(Resource::new_own(index)),))
+        },
+    )?;
     context.func_wrap("is-cancelled", |mut store: Store<'_>, (call,): (u64,)| {
         Ok((Guest::of(store.data_mut()).slot_of(call).is_cancelled(),))
     })?;

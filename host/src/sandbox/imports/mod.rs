@@ -11,15 +11,15 @@ mod objects_async;
 pub(super) mod values;
 
 use host_wasi::Data;
-use wasmtime::component::{Linker, LinkerInstance, ResourceType};
 use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, LinkerInstance, ResourceType};
 
 use super::contract::{HandleTag, RefTag};
 use super::package::World;
 use super::state::Guest;
 
 /// The contract's version, as it stands in `wit/world.wit`.
-pub(super) const VERSION: &str = "0.1.0";
+pub const VERSION: &str = "0.1.0";
 
 /// Adds every interface of the contract that guests of this world import.
 pub(super) fn add_to_linker(linker: &mut Linker<Data>, world: World) -> wasmtime::Result<()> {
@@ -62,11 +62,14 @@ fn types(types: &mut LinkerInstance<'_, Data>) -> wasmtime::Result<()> {
         let object = table.object(object.rep())?.clone();
         Ok((Ref::new_own(table.push_ref(object)?),))
     })?;
-    types.func_wrap("[method]handle.clone", |mut store: Store<'_>, (handle,): (HandleIndex,)| {
-        let table = &mut Guest::of(store.data_mut()).table;
-        let handle = table.handle(handle.rep())?.clone();
-        Ok((HandleIndex::new_own(table.push_handle(handle)?),))
-    })?;
+    types.func_wrap(
+        "[method]handle.clone",
+        |mut store: Store<'_>, (handle,): (HandleIndex,)| {
+            let table = &mut Guest::of(store.data_mut()).table;
+            let handle = table.handle(handle.rep())?.clone();
+            Ok((HandleIndex::new_own(table.push_handle(handle)?),))
+        },
+    )?;
     types.func_wrap("[method]object-ref.id", |mut store: Store<'_>, (object,): (Ref,)| {
         let guest = Guest::of(store.data_mut());
         Ok((guest.table.object(object.rep())?.id().to_string(),))

@@ -5,19 +5,19 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use host_core::{limits, Error};
+use host_core::{Error, limits};
 use host_wasi::Data;
 use wasmtime::component::{LinkerInstance, Resource};
 
 use super::values;
 use super::{Ref, Store};
-use crate::refs::{all_ready, some_ready, Arg, ObjectRef, Outcome, Value};
+use crate::refs::{Arg, ObjectRef, Outcome, Value, all_ready, some_ready};
 use crate::sandbox::contract::{Outgoing, WitError, WitValue};
 use crate::sandbox::state::{CallSlot, Caller, Guest, Services};
 use crate::sandbox::table::Table;
 
 pub(super) fn add(objects: &mut LinkerInstance<'_, Data>) -> wasmtime::Result<()> {
-    objects.func_wrap("put", put)?;
+    objects.func_wrap_async("put", |store: Store<'_>, params| Box::new(put(store, params)))?;
     objects.func_wrap_async("get", |store: Store<'_>, params| Box::new(get(store, params)))?;
     objects.func_wrap_async("take", |store: Store<'_>, params| Box::new(take(store, params)))?;
     objects.func_wrap_async("wait", |store: Store<'_>, params| Box::new(wait(store, params)))
@@ -25,16 +25,20 @@ pub(super) fn add(objects: &mut LinkerInstance<'_, Data>) -> wasmtime::Result<()
 
 type Answered<T> = wasmtime::Result<(Result<T, WitError>,)>;
 
-fn put(mut store: Store<'_>, (value,): (Outgoing,)) -> Answered<Ref> {
+async fn put(mut store: Store<'_>, (value,): (Outgoing,)) -> Answered<Ref> {
     let guest = Guest::of(store.data_mut());
     let arg = match values::args(&guest.table, vec![value])? {
         Ok(mut args) => args.pop().expect("one in, one out"),
         Err(error) => return Ok((Err((&error).into()),)),
     };
     let object = match arg {
-        Arg::Value(value) => guest.services.put(value),
+        Arg::Value(value) => {
+            let services = guest.services.clone();
+            services.put(value).await
+        }
         Arg::Object(object) => Ok(object),
     };
+    let guest = Guest::of(store.data_mut());
     let kept = object.and_then(|object| guest.table.push_ref(object));
     Ok((kept.map(Resource::new_own).map_err(|error| WitError::from(&error)),))
 }
@@ -49,26 +53,21 @@ pub(super) struct Waiting {
     pub(super) timeout: Option<Duration>,
 }
 
-async fn take(
-    mut store: Store<'_>,
-    (index, timeout): (Ref, Option<u64>),
-) -> Answered<WitValue> {
+async fn take(mut store: Store<'_>, (index, timeout): (Ref, Option<u64>)) -> Answered<WitValue> {
     let guest = Guest::of(store.data_mut());
     let object = guest.table.take_object(index.rep())?;
     run_inline(guest, &object).await;
-    let outcome = match object.outcome_now() {
-        Some(outcome) => outcome,
-        None => {
-            let waiting = Waiting::of(guest, timeout);
-            let found = waiting.all(std::slice::from_ref(&object)).await;
-            match found {
-                Ok(mut values) => Ok(values.pop().expect("one in, one out")),
-                Err(error) => Err(Arc::new(error)),
-            }
-        }
+    let outcome = match object.into_outcome() {
+        Ok(outcome) => outcome,
+        // Boxed, so that the common way needs little room.
+        Err(object) => Box::pin(wait_for_one(Waiting::of(guest, timeout), object)).await,
     };
-    drop(object);
     Ok((lower(&mut Guest::of(store.data_mut()).table, outcome),))
+}
+
+async fn wait_for_one(waiting: Waiting, object: ObjectRef) -> Outcome {
+    let mut found = waiting.all(std::slice::from_ref(&object)).await.map_err(Arc::new)?;
+    Ok(found.pop().expect("one in, one out"))
 }
 
 fn lower(table: &mut Table, outcome: Outcome) -> Result<WitValue, WitError> {
@@ -100,9 +99,8 @@ pub(super) fn lower_all(
     table: &mut Table,
     found: Result<Vec<Value>, Error>,
 ) -> Result<Vec<WitValue>, WitError> {
-    let lowered = found.and_then(|values| {
-        values.into_iter().map(|value| values::lower(table, value)).collect()
-    });
+    let lowered = found
+        .and_then(|values| values.into_iter().map(|value| values::lower(table, value)).collect());
     lowered.map_err(|error: Error| WitError::from(&error))
 }
 
@@ -138,9 +136,9 @@ pub(super) fn objects_of(
 /// If the guest's last call, of which its actor does not know yet, makes
 /// `object`, runs it in place; else wakes that actor.
 async fn run_inline(guest: &mut Guest, object: &ObjectRef) {
-    let Some(target) = guest.unwoken.take() else { return };
+    let Some(unwoken) = guest.unwoken.take() else { return };
     poll_fn(|cx| {
-        target.clone().run_inline(object, cx);
+        unwoken.target.clone().run_inline(object, cx);
         Poll::Ready(())
     })
     .await;
@@ -160,8 +158,7 @@ impl Waiting {
     /// The values of all objects, or the first failure.
     pub(super) async fn all(&self, objects: &[ObjectRef]) -> Result<Vec<Value>, Error> {
         if objects.iter().any(|object| !object.is_settled()) {
-            let _waiting =
-                self.services.waiting(&self.caller, self.call.as_ref(), objects)?;
+            let _waiting = self.services.waiting(&self.caller, self.call.as_ref(), objects)?;
             self.bounded(all_ready(objects)).await?.map_err(|timeout| {
                 let pending = objects.iter().filter(|object| !object.is_settled()).count();
                 Error::TimedOut(format!(
@@ -182,11 +179,7 @@ impl Waiting {
     }
 
     /// The indices of at most `count` settled objects.
-    pub(super) async fn some(
-        &self,
-        objects: &[ObjectRef],
-        count: u32,
-    ) -> Result<Vec<u32>, Error> {
+    pub(super) async fn some(&self, objects: &[ObjectRef], count: u32) -> Result<Vec<u32>, Error> {
         let count = count as usize;
         if count == 0 || count > objects.len() {
             return Err(Error::Invalid(format!(

@@ -7,8 +7,8 @@ use std::time::Duration;
 use host_wasi::Data;
 use wasmtime::component::{Accessor, LinkerInstance};
 
-use super::objects::{lower_all, objects_of, Waiting};
 use super::Ref;
+use super::objects::{Waiting, lower_all, objects_of};
 use crate::refs::ObjectRef;
 use crate::sandbox::contract::{WitError, WitValue};
 use crate::sandbox::state::Guest;

@@ -1,7 +1,7 @@
 //! Values on their way in and out of a guest: its resource indices become
 //! counted references, and the other way round.
 
-use host_core::{limits, Error};
+use host_core::{Error, limits};
 use wasmtime::component::Resource;
 
 use crate::refs::{Arg, Attached, Value};
@@ -9,7 +9,10 @@ use crate::sandbox::contract::{Outgoing, WitCarrying, WitValue};
 use crate::sandbox::table::Table;
 
 /// The arguments of a call, as the guest lent them.
-pub(super) fn args(table: &Table, args: Vec<Outgoing>) -> wasmtime::Result<Result<Vec<Arg>, Error>> {
+pub(super) fn args(
+    table: &Table,
+    args: Vec<Outgoing>,
+) -> wasmtime::Result<Result<Vec<Arg>, Error>> {
     if args.len() > limits::CALL_ARGS {
         return Ok(Err(Error::Invalid(format!(
             "a call with {} arguments; the most is {}",

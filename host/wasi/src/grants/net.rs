@@ -147,15 +147,19 @@ pub(crate) fn normal_name(name: &str) -> Option<String> {
 impl NetGrant {
     /// Whether it covers this address, no matter what name led there.
     pub fn permits(&self, to: SocketAddr) -> bool {
-        let address = to.ip().to_canonical();
-        let here = match &self.target {
+        self.covers(to.ip()) && self.port.is_none_or(|port| port == to.port())
+    }
+
+    /// Whether it covers this address at some port.
+    pub(crate) fn covers(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        match &self.target {
             Target::Any => true,
             Target::Network { address: network, prefix } => {
                 bits(*network) == bits(address) && mask(address, *prefix) == *network
             }
             Target::Name(_) => false,
-        };
-        here && self.port.is_none_or(|port| port == to.port())
+        }
     }
 
     /// Whether it lets a guest look `name` up; `name` is normal.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use host_core::id::Label;
 use host_core::package::ClassInfo;
 use host_core::restart::Restarts;
-use host_core::spec::{ActorSpec, Concurrency};
-use host_core::{limits, ActorId, Cause, Error, JobId, NodeId};
+use host_core::spec::{ActorSpec, Concurrency, Tries};
+use host_core::{ActorId, Cause, Error, JobId, NodeId, limits};
 use host_wasi::{Output, Profile};
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -17,8 +17,9 @@ use tokio::time::Instant;
 use super::life::{self, LifeFuture};
 use super::mail::{Mail, Queued};
 use crate::log::{LineLog, Sink};
-use crate::refs::{drops, Arg, Call, Handle, ObjectRef, Target, Value};
+use crate::refs::{Arg, Call, Handle, ObjectRef, Target, drops};
 use crate::sandbox::{CallSlot, Package, Services};
+use crate::store::Store;
 
 /// What actors need of the node they live on.
 pub trait Env: Send + Sync {
@@ -43,8 +44,8 @@ pub trait Env: Send + Sync {
     /// Where actors' tasks run.
     fn runtime(&self) -> &tokio::runtime::Handle;
 
-    /// Accounts for a result that stays in memory.
-    fn keep(&self, object: &ObjectRef, value: &Value) -> Result<Option<Box<dyn Send>>, Error>;
+    /// Where results are accounted for.
+    fn store(&self) -> &Store;
 
     /// Told when an incarnation crashed and another follows.
     fn restarting(&self, actor: &Actor, error: &Error, delay: Duration);
@@ -106,7 +107,7 @@ pub(super) struct Shared {
     /// No new life before this.
     pub(super) not_before: Option<Instant>,
     /// A cancelled call that has not stopped by then is interrupted.
-    pub(super) grace: Option<(ObjectRef, Instant)>,
+    pub(super) grace: Vec<(ObjectRef, Instant)>,
     pub(super) task: Task,
     pub(super) death: Option<Arc<Error>>,
     pub(super) calls_done: u64,
@@ -114,8 +115,8 @@ pub(super) struct Shared {
 
 /// Where the future of the present life is.
 pub(super) enum Life {
-    /// The node has not granted its resources yet: the reason.
-    Waiting(String),
+    /// The node has not granted its resources yet; the reason, once known.
+    Waiting(Option<String>),
     /// At rest or suspended.
     Here(LifeFuture),
     /// With whoever polls it right now.
@@ -139,8 +140,49 @@ pub(super) enum Phase {
 
 /// A call that was begun.
 pub(super) struct Running {
-    pub(super) queued: Queued,
+    pub(super) method: u32,
+    pub(super) result: Option<ObjectRef>,
+    /// The call, kept to be tried again after a crash, if it may be.
+    pub(super) retry: Option<Queued>,
     pub(super) slot: Arc<CallSlot>,
+}
+
+impl Running {
+    /// Notes a call as begun, and takes out what running it needs.
+    pub(super) fn begin(
+        mut queued: Queued,
+        slot: Arc<CallSlot>,
+        max_retries: Tries,
+    ) -> (Running, Call) {
+        let method = queued.call.method;
+        let result = queued.call.result.clone();
+        slot.begin(result.clone());
+        let tries = queued.call.retries.unwrap_or(max_retries);
+        if !tries.allow(queued.attempts) {
+            return (Running { method, result, retry: None, slot }, queued.call);
+        }
+        let call = queued.call.clone();
+        queued.attempts += 1;
+        (Running { method, result, retry: Some(queued), slot }, call)
+    }
+
+    /// Whether it is to be tried again after a crash.
+    pub(super) fn may_retry(&self) -> bool {
+        let settled = self.result.as_ref().is_some_and(|result| result.is_settled());
+        self.retry.is_some() && !settled
+    }
+
+    /// Whether it makes this object.
+    pub(super) fn makes(&self, object: &ObjectRef) -> bool {
+        self.result.as_ref().is_some_and(|result| result.is(object))
+    }
+
+    /// Settles it with an error, unless it is settled already.
+    pub(super) fn fail(self, error: Arc<Error>) {
+        if let Some(result) = self.result {
+            result.settle(Err(error), None);
+        }
+    }
 }
 
 /// What somebody wants of an actor besides its calls.
@@ -150,6 +192,8 @@ pub(super) enum Order {
     End(Cause),
     /// End this incarnation, as if it had crashed with this error.
     Crash(Error),
+    /// End this incarnation; the next follows if one is left.
+    Restart,
 }
 
 /// The actor's own task.
@@ -195,8 +239,8 @@ pub struct Snapshot {
 }
 
 impl Actor {
-    /// A new actor, at rest until it is woken. With `waiting`, until its
-    /// resources are [granted](Actor::grant).
+    /// A new actor. It does nothing before its resources are
+    /// [granted](Actor::grant).
     pub fn new(
         label: Label,
         job: JobId,
@@ -204,11 +248,10 @@ impl Actor {
         spec: ActorSpec,
         role: Role,
         env: Arc<dyn Env>,
-        waiting: Option<String>,
     ) -> Arc<Actor> {
         let shared = Shared {
             mail: Mail::new(spec.max_pending_calls),
-            life: Life::Gone,
+            life: Life::Waiting(None),
             phase: Phase::New,
             running: Vec::new(),
             order: None,
@@ -216,12 +259,12 @@ impl Actor {
             allowance: 0,
             restarts: Restarts::new(spec.max_restarts),
             not_before: None,
-            grace: None,
+            grace: Vec::new(),
             task: Task::None,
             death: None,
             calls_done: 0,
         };
-        let actor = Arc::new_cyclic(|me| Actor {
+        Arc::new_cyclic(|me| Actor {
             label,
             job,
             package,
@@ -232,25 +275,24 @@ impl Actor {
             me: me.clone(),
             handles: AtomicUsize::new(0),
             shared: Mutex::new(shared),
-        });
-        let life = match waiting {
-            Some(reason) => Life::Waiting(reason),
-            None => Life::Here(life::begin(actor.clone(), 0)),
-        };
-        actor.shared.lock().life = life;
-        actor
+        })
     }
 
-    /// The node has reserved what it asked for.
+    /// The node has reserved what it asked for: it can live, once it is woken.
     pub fn grant(&self) {
         let Some(me) = self.me.upgrade() else { return };
-        {
-            let mut shared = self.shared.lock();
-            if matches!(shared.life, Life::Waiting(_)) {
-                shared.life = Life::Here(life::begin(me, 0));
-            }
+        let mut shared = self.shared.lock();
+        if matches!(shared.life, Life::Waiting(_)) {
+            shared.life = Life::Here(life::begin(me, 0));
         }
-        self.wake();
+    }
+
+    /// Why it has to wait for its resources, for people.
+    pub fn waits_because(&self, reason: String) {
+        let mut shared = self.shared.lock();
+        if let Life::Waiting(known) = &mut shared.life {
+            *known = Some(reason);
+        }
     }
 
     /// Ends it once the calls that are queued now are done.
@@ -274,7 +316,7 @@ impl Actor {
         let shared = self.shared.lock();
         let state = match (&shared.death, &shared.life, shared.phase) {
             (Some(death), ..) => State::Dead(death.to_string()),
-            (None, Life::Waiting(reason), _) => State::Pending(reason.clone()),
+            (None, Life::Waiting(reason), _) => State::Pending(reason.clone().unwrap_or_default()),
             (None, _, Phase::New | Phase::Starting) => State::Starting,
             (None, _, Phase::Idle) => State::Idle,
             (None, _, Phase::Running) => State::Running,
@@ -346,9 +388,8 @@ impl Target for Actor {
     }
 
     fn method_index(&self, name: &str) -> Result<u32, Error> {
-        let class = self
-            .class_info()
-            .ok_or_else(|| Error::Invalid("a driver has no methods".into()))?;
+        let class =
+            self.class_info().ok_or_else(|| Error::Invalid("a driver has no methods".into()))?;
         class.method_index(name).ok_or_else(|| class.no_method(name))
     }
 
@@ -395,14 +436,10 @@ impl Target for Actor {
             queued.call.refuse(Arc::new(why));
             return;
         }
-        let running = shared.running.iter().find(|running| {
-            running.queued.call.result.as_ref().is_some_and(|result| result.is(object))
-        });
+        let running = shared.running.iter().find(|running| running.makes(object));
         let Some(running) = running else { return };
         let slot = running.slot.clone();
-        if self.is_sequential() {
-            shared.grace = Some((object.clone(), Instant::now() + limits::CANCEL_GRACE));
-        }
+        shared.grace.push((object.clone(), Instant::now() + limits::CANCEL_GRACE));
         drop(shared);
         slot.cancel(why.clone());
         // The caller need not wait until the callee has noticed.
@@ -411,12 +448,7 @@ impl Target for Actor {
     }
 
     fn kill(&self, restart: bool) {
-        if restart {
-            let why = format!("{} was killed, and starts anew; the call may have run", self.label);
-            self.give_order(Order::Crash(Error::Unavailable(why)));
-        } else {
-            self.give_order(Order::End(Cause::Killed));
-        }
+        self.give_order(if restart { Order::Restart } else { Order::End(Cause::Killed) });
     }
 
     fn retain(&self) {

@@ -1,0 +1,199 @@
+//! What a run may use and what its guests may do, as options.
+//!
+//! Bounds and places also have environment variables. Grants have none: what
+//! a guest may touch is said where it is run, not inherited from a shell.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::builder::FalseyValueParser;
+use host_core::Level;
+use host_core::resources::{Amount, MEMORY, parse_bytes};
+use host_wasi::Grants;
+use host_wasi::grants::{DirGrant, EnvGrant, NetGrant};
+
+use super::console::Console;
+use super::diagnostics::LogLevel;
+use super::failure::Failure;
+use crate::node::Config;
+use crate::sandbox::Pool;
+
+/// What guests may do.
+#[derive(clap::Args, Debug, Default)]
+#[command(next_help_heading = "Grants (without one, a guest has no files, network or environment)")]
+pub(super) struct GrantOptions {
+    /// A folder guests may use: read-only with `:ro`, known to them as GUESTPATH
+    #[arg(long = "dir", value_name = "PATH[:ro][=GUESTPATH]")]
+    dirs: Vec<DirGrant>,
+    /// A place guests may open TCP connections to: HOST[:PORT], CIDR[:PORT] or *
+    #[arg(long = "net", value_name = "HOST[:PORT]")]
+    nets: Vec<NetGrant>,
+    /// An environment variable guests see: its value here, or the one given
+    #[arg(long = "env", value_name = "NAME[=VALUE]")]
+    envs: Vec<EnvGrant>,
+}
+
+/// What the node has.
+#[derive(clap::Args, Debug, Default)]
+#[command(next_help_heading = "Resources")]
+pub(super) struct ResourceOptions {
+    /// CPUs that actors can reserve [default: the machine's]
+    #[arg(long, value_name = "N", env = "GREENROOM_CPUS", value_parser = amount)]
+    cpus: Option<Amount>,
+    /// Memory that actors can reserve, such as 8GiB [default: the machine's]
+    #[arg(long, value_name = "SIZE", env = "GREENROOM_MEMORY", value_parser = memory)]
+    memory: Option<Amount>,
+    /// Other things that actors can reserve, such as licence=2
+    #[arg(
+        long,
+        value_name = "NAME=AMOUNT",
+        env = "GREENROOM_RESOURCES",
+        value_delimiter = ',',
+        value_parser = resource
+    )]
+    resources: Vec<(String, Amount)>,
+    /// Objects kept in memory, such as 2GiB; more go to disk [default: 30 % of
+    /// the memory]
+    #[arg(long, value_name = "SIZE", env = "GREENROOM_OBJECT_STORE_MEMORY", value_parser = parse_bytes)]
+    object_store_memory: Option<u64>,
+    /// Actors that can live at once [default: what the machine allows, at most
+    /// 20000]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "GREENROOM_MAX_ACTORS",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    max_actors: Option<u32>,
+}
+
+/// Where compiled packages are kept.
+#[derive(clap::Args, Debug, Default)]
+#[command(next_help_heading = "Compiled code")]
+pub(super) struct CacheOptions {
+    /// Folder for compiled packages [default: $XDG_CACHE_HOME/greenroom or
+    /// ~/.cache/greenroom]
+    #[arg(long, value_name = "PATH", env = "GREENROOM_CACHE_DIR")]
+    cache_dir: Option<PathBuf>,
+    /// Compile anew, and keep nothing
+    #[arg(
+        long,
+        env = "GREENROOM_NO_CACHE",
+        value_parser = FalseyValueParser::new(),
+        conflicts_with = "cache_dir"
+    )]
+    no_cache: bool,
+}
+
+impl GrantOptions {
+    /// The grants, if all of them can be given.
+    fn grants(&self) -> Result<Grants, Failure> {
+        let grants =
+            Grants { dirs: self.dirs.clone(), net: self.nets.clone(), env: self.envs.clone() };
+        grants.check().map_err(|error| Failure::usage(error.to_string()))?;
+        Ok(grants)
+    }
+}
+
+impl CacheOptions {
+    /// The folder, if there is to be one.
+    pub(super) fn folder(&self) -> Option<PathBuf> {
+        if self.no_cache {
+            return None;
+        }
+        self.cache_dir.clone().or_else(default_cache)
+    }
+}
+
+impl ResourceOptions {
+    /// What a node with these options is started with.
+    pub(super) fn config(
+        &self,
+        grants: &GrantOptions,
+        cache: &CacheOptions,
+        log_level: Option<LogLevel>,
+        console: Arc<Console>,
+    ) -> Result<Config, Failure> {
+        let set_up = |error| Failure::set_up(format!("{error}"));
+        let mut config =
+            Config::for_this_machine(console.clone(), console)
+            .map_err(|error| set_up(error.to_string()))?;
+        if self.max_actors.is_some() {
+            config.pool =
+                Pool::for_actors(self.max_actors).map_err(|error| set_up(error.to_string()))?;
+        }
+        let named = [("cpus", self.cpus), (MEMORY, self.memory)];
+        let named = named.into_iter().filter_map(|(name, amount)| Some((name, amount?)));
+        let custom = self.resources.iter().map(|(name, amount)| (name.as_str(), *amount));
+        named.chain(custom).for_each(|(name, amount)| config.resources.set(name, amount));
+        config.grants = grants.grants()?;
+        if let Some(bytes) = self.object_store_memory {
+            config.object_store_bytes = bytes;
+        }
+        config.code_cache = cache.folder();
+        config.log_level = log_level.map_or(Level::Info, Level::from);
+        Ok(config)
+    }
+}
+
+/// `$XDG_CACHE_HOME/greenroom`, or `~/.cache/greenroom`; none without a home.
+fn default_cache() -> Option<PathBuf> {
+    let folder = match std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from) {
+        // The specification says to ignore relative paths.
+        Some(folder) if folder.is_absolute() => folder,
+        _ => std::env::home_dir()?.join(".cache"),
+    };
+    Some(folder.join("greenroom"))
+}
+
+fn amount(text: &str) -> Result<Amount, String> {
+    let value = text.parse().ok().and_then(Amount::from_f64);
+    value.ok_or_else(|| "it is not an amount such as 2 or 0.5".into())
+}
+
+fn memory(text: &str) -> Result<Amount, String> {
+    let bytes = parse_bytes(text)?;
+    Amount::whole(bytes).ok_or_else(|| format!("{text:?} is more than can be counted"))
+}
+
+/// Names with an option of their own, and who counts them.
+const OWN_OPTION: [&str; 2] = ["cpus", MEMORY];
+
+fn resource(text: &str) -> Result<(String, Amount), String> {
+    let (name, value) =
+        text.split_once('=').ok_or("the form is NAME=AMOUNT, such as licence=2")?;
+    if OWN_OPTION.contains(&name) {
+        return Err(format!("{name} has an option of its own: --{name}"));
+    }
+    host_core::spec::check_name("resource", name).map_err(|error| error.to_string())?;
+    Ok((name.into(), amount(value)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_exact_and_not_negative() {
+        assert_eq!(amount("0.5"), Ok(Amount::from_f64(0.5).unwrap()));
+        for bad in ["", "x", "-1", "NaN", "inf"] {
+            assert!(amount(bad).is_err(), "{bad}");
+        }
+        assert_eq!(memory("1KiB"), Ok(Amount::whole(1024).unwrap()));
+        assert!(memory("16777215TiB").is_err());
+    }
+
+    #[test]
+    fn resources_have_names_of_their_own() {
+        assert_eq!(resource("licence=2"), Ok(("licence".into(), Amount::whole(2).unwrap())));
+        for (bad, reason) in [
+            ("licence", "NAME=AMOUNT"),
+            ("=1", "resource"),
+            ("a=b", "not an amount"),
+            ("cpus=2", "--cpus"),
+            ("memory=2", "--memory"),
+        ] {
+            assert!(resource(bad).unwrap_err().contains(reason), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The `host` program as people use it: whole processes, their output and
+//! their exit codes.
+
+mod harness;
+mod invoke;
+mod outputs;
+mod projects;
+mod refusals;
+mod run;

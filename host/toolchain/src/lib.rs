@@ -1,0 +1,50 @@
+//! The compiler for guests: where it is, and how to get it.
+//!
+//! A guest is compiled for `wasm32-wasip2`, for which most Rust installations
+//! lack the standard library. [`Toolchain::find`] looks for a compiler that
+//! has it, [`install()`] obtains one, and [`Toolchain::cargo`] is a `cargo`
+//! that uses it. Both `host build` and `cargo xtask` go through here.
+//!
+//! ```no_run
+//! # fn main() -> anyhow::Result<()> {
+//! use host_toolchain::{TARGET, Toolchain, guest_folder};
+//!
+//! let project = std::path::Path::new("examples/counter");
+//! let status = Toolchain::find(project)?
+//!     .cargo()
+//!     .args(["build", "--target", TARGET, "--target-dir"])
+//!     .arg(guest_folder(project))
+//!     .current_dir(project)
+//!     .status()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Nothing here changes the machine's own packages or needs root. The standard
+//! library of one rustc is never used with another.
+
+mod debian;
+mod find;
+mod install;
+mod process;
+mod step;
+
+pub use find::{ENV, Missing, Origin, Toolchain, user_folder};
+pub use install::{Source, install};
+pub use process::{Failure, output_within};
+pub use step::Step;
+
+use std::path::{Path, PathBuf};
+
+/// What guests are compiled for.
+pub const TARGET: &str = "wasm32-wasip2";
+
+/// The name of the folder a compiler is unpacked into, at the top of a project.
+pub const FOLDER: &str = ".toolchain";
+
+/// Where the guests of a workspace are built: never in the host's target
+/// folder, since two compilers may be at work and each would throw away what
+/// the other made.
+pub fn guest_folder(workspace: &Path) -> PathBuf {
+    workspace.join("target").join("guest")
+}

@@ -1,0 +1,15 @@
+//! What the tests share: guests as components, a node to run them in, and
+//! calls with typed arguments and results.
+//!
+//! Start with [`check`]: it gives a test a [`World`] and bounds its time.
+
+pub mod guests;
+mod lines;
+pub mod process;
+mod values;
+pub mod victim;
+mod world;
+
+pub use lines::{Line, Lines};
+pub use values::{Args, Later};
+pub use world::{spawn_in, Actor, Object, Package, World, check, check_alone, check_with, until};

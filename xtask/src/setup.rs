@@ -1,0 +1,48 @@
+//! `cargo xtask setup`: a compiler for guests.
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use host_toolchain::{FOLDER, Source, Toolchain};
+
+use crate::project;
+
+/// The options of `cargo xtask setup`.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Where to take the compiler from.
+    #[arg(long, value_enum, default_value_t)]
+    from: From,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum From {
+    /// What is installed, else rustup, else Debian.
+    #[default]
+    Any,
+    /// Only `rustup target add wasm32-wasip2`.
+    Rustup,
+    /// Debian's packages, unpacked into `.toolchain` without root.
+    Debian,
+}
+
+/// Obtains the compiler and says which it is.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let source = match options.from {
+        From::Any => Source::Any,
+        From::Rustup => Source::Rustup,
+        From::Debian => Source::Debian,
+    };
+    obtain(source).map(drop)
+}
+
+/// The compiler for guests, obtained if need be.
+pub(crate) fn toolchain() -> Result<Toolchain> {
+    obtain(Source::Any)
+}
+
+fn obtain(source: Source) -> Result<Toolchain> {
+    let root = project::root();
+    let toolchain = host_toolchain::install(&root, &root.join(FOLDER), source)?;
+    eprintln!("guests are compiled by {toolchain}");
+    Ok(toolchain)
+}
