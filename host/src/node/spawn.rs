@@ -52,6 +52,10 @@ impl Inner {
         if asked.is_empty() {
             actor.grant();
         } else if let Err(error) = self.reserve(&actor, asked) {
+            // Gone before the answer: whoever is told no may try again under
+            // the same name.
+            self.names.lock().release(id);
+            self.actors.lock().remove(&id);
             actor.end(Cause::Killed);
             return Err(error);
         }
