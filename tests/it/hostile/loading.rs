@@ -145,8 +145,10 @@ fn a_million_pollables() {
                     (br_if $more (i32.lt_u (local.get $n) (i32.const 1000000)))))
             (start $flood)"#;
         let error = refusal(&arena, imports, module, r#"(with "i" (instance $imports))"#).await;
-        let stopped = matches!(&error, LoadError::Description(Error::Trapped { .. }));
-        assert!(stopped, "{error}");
+        let LoadError::Description(Error::Trapped { message, .. }) = &error else {
+            panic!("{error}");
+        };
+        assert!(message.contains("resource table"), "{message}");
     });
 }
 
@@ -167,9 +169,10 @@ fn random_bytes_by_the_gigabyte() {
             (func $ask (call $bytes (i64.const 0xffffffffff) (i32.const 0)))
             (start $ask)"#;
         let error = refusal(&arena, imports, module, r#"(with "i" (instance $imports))"#).await;
-        let stopped =
-            matches!(&error, LoadError::Description(Error::Trapped { .. } | Error::OutOfMemory(_)));
-        assert!(stopped, "{error}");
+        let LoadError::Description(Error::Trapped { message, .. }) = &error else {
+            panic!("{error}");
+        };
+        assert!(message.contains("random bytes at once"), "{message}");
     });
 }
 
@@ -182,7 +185,7 @@ fn files_that_are_no_packages() {
             assert!(error.is_err(), "the first {end} bytes were loaded");
         }
         // Bytes changed here and there: refused, or a package that runs.
-        for at in (0..good.len()).step_by(good.len() / 40) {
+        for at in (0..good.len()).step_by(good.len() / 10) {
             let mut bad = good.clone();
             bad[at] ^= 0x55;
             let _ = arena.world.try_load(bad).await;
