@@ -35,3 +35,22 @@ fn main() -> Result<()> {
     println!("{:?}", get([first, second])?);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_counts_in_the_order_called() -> Result<()> {
+        let counter = Counter::remote()?;
+        let refs = [counter.increment().remote()?, counter.increment().remote()?];
+        assert_eq!(get(refs)?, [1, 2]);
+        assert_eq!(get(counter.get_value().remote()?)?, 2);
+        Ok(())
+    }
+
+    #[test]
+    fn the_driver_runs() {
+        assert_eq!(greenroom::testing::run_driver(Vec::<String>::new()), Ok(()));
+    }
+}

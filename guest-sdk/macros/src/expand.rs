@@ -3,6 +3,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Ident, Type};
 
@@ -55,7 +56,7 @@ pub(crate) fn class(class: &Class, options: &Options) -> TokenStream {
 }
 
 fn description(class: &Class, options: &Options) -> TokenStream {
-    let name = class.name.to_string();
+    let name = class.name.unraw().to_string();
     let docs = &class.docs;
     let parameters = params(&class.constructor.params);
     let methods = class.methods.iter().map(method_description);
@@ -75,14 +76,15 @@ fn description(class: &Class, options: &Options) -> TokenStream {
 
 fn params(params: &[Param]) -> TokenStream {
     let params = params.iter().map(|param| {
-        let (name, ty) = (param.ident.to_string(), &param.written);
+        let (name, ty) = (param.ident.unraw().to_string(), &param.written);
         quote!(::greenroom::__private::Param { name: #name, ty: #ty })
     });
     quote!(&[#(#params),*])
 }
 
 fn method_description(method: &Method) -> TokenStream {
-    let (name, docs, params) = (method.ident.to_string(), &method.docs, params(&method.params));
+    let (name, docs, params) =
+        (method.ident.unraw().to_string(), &method.docs, params(&method.params));
     let (returns, fails) = if method.is_fallible {
         let (value, error) = result_parts(&method.returns);
         (value, quote!(::std::option::Option::Some(#error)))

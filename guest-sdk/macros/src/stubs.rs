@@ -3,6 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::Ident;
+use syn::ext::IdentExt;
 
 use crate::class::{Class, Param};
 
@@ -19,7 +20,7 @@ pub(crate) fn calls(class: &Class) -> TokenStream {
     let stub = calls_name(class);
     let doc = format!("The calls of a handle to a [`{}`].", class.name);
     let calls = class.methods.iter().map(|method| {
-        let (ident, name) = (&method.ident, method.ident.to_string());
+        let (ident, name) = (&method.ident, method.ident.unraw().to_string());
         let attributes = &method.docs_attributes;
         let returns = &method.returns;
         let value = if method.is_fallible {
