@@ -120,7 +120,7 @@ mod tests {
         let (_warehouse, checkout) = shop();
         let orders = ["lamp", "chair"].map(|item| checkout.order(item).remote().unwrap());
         get(orders).unwrap();
-        assert_eq!(testing::elapsed(), Duration::from_millis(200));
+        assert!(testing::elapsed() < Duration::from_millis(201));
     }
 
     #[test]
