@@ -39,7 +39,7 @@ impl Checkout {
         let asked: Result<Vec<_>> =
             self.couriers.iter().map(|courier| courier.quote(kilos).remote()).collect();
         let quotes = get_async(asked?).await?;
-        quotes.into_iter().min_by_key(|quote| quote.price).ok_or("there are no couriers".into())
+        quotes.into_iter().min_by_key(|quote| quote.price).ok_or_else(|| "no couriers".into())
     }
 }
 

@@ -31,7 +31,7 @@ impl Worker {
     /// Counts the primes below a number, the slow way.
     fn count_primes(&mut self, below: u64) -> Primes {
         self.done += 1;
-        let is_prime = |n: &u64| (2..).take_while(|d| d * d <= *n).all(|d| n % d != 0);
+        let is_prime = |n: &u64| (2..).take_while(|d| d * d <= *n).all(|d| !n.is_multiple_of(d));
         Primes { below, count: (2..below).filter(is_prime).count() }
     }
 

@@ -94,8 +94,7 @@ fn wordcount_agrees_with_a_plain_loop() {
     let sources = sources();
     let (plain, folders) = count_plainly(&sources);
     let component = guests::example("wordcount");
-    let grant =
-        DirGrant { path: sources, guest_path: "/src".to_owned(), access: Access::ReadOnly };
+    let grant = DirGrant { path: sources, guest_path: "/src".to_owned(), access: Access::ReadOnly };
     let run = async move |world: World| {
         let package = world.try_load(component).await.expect("the example can be loaded");
         world.job.run(&package, folders).await.expect("the driver succeeds");
