@@ -131,8 +131,8 @@ fn an_actor_waits_visibly_for_resources_and_runs_when_they_are_free() {
             panic!("the second waits: {:?}", second.snapshot(&world));
         };
         assert!(reason.contains("2 cpus"), "{reason}");
-        // Others that fit are not held up.
-        let third = world.spawn(&package, "Counter", (), cpus(0.5)).unwrap();
+        // Those that ask for something else are not held up.
+        let third = world.spawn(&package, "Counter", (), memory(64)).unwrap();
         assert_eq!(third.ask("increment", ()).await, Ok(1));
         assert!(!waiting.is_settled());
         first.kill();

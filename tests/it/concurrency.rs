@@ -177,8 +177,7 @@ async fn room_of_its_own(world: &World) -> Actor {
 fn a_sequential_class_lives_in_the_async_world() {
     check(async |world| {
         let plain = world.actor("concurrent", "Plain", ()).await;
-        let sums: Vec<Object<i64>> =
-            (1..=10).map(|n| plain.send("add", (n,)).unwrap()).collect();
+        let sums: Vec<Object<i64>> = (1..=10).map(|n| plain.send("add", (n,)).unwrap()).collect();
         for (index, sum) in sums.iter().enumerate() {
             let n = index as i64 + 1;
             assert_eq!(sum.get().await, Ok(n * (n + 1) / 2));

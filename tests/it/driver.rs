@@ -21,7 +21,9 @@ fn a_driver_gets_its_arguments_and_prints_as_it_is() {
 fn a_drivers_error_is_its_runs() {
     check(async |world| {
         let failed = run(&world, &["fail"]).await;
-        assert!(matches!(&failed, Err(Error::Failed { message, .. }) if message == "driver is odd"));
+        assert!(
+            matches!(&failed, Err(Error::Failed { message, .. }) if message == "driver is odd")
+        );
         let trapped = run(&world, &["panic"]).await;
         let Err(Error::Trapped { message, .. }) = trapped else { panic!("{trapped:?}") };
         assert!(message.starts_with("the driver panics ("), "{message}");

@@ -177,8 +177,7 @@ fn a_constructors_argument_may_be_late() {
     check(async |world| {
         let package = world.load("lives").await;
         let how = world.promise::<String>();
-        let unborn =
-            world.spawn(&package, "Unborn", (Later(&how),), Options::default()).unwrap();
+        let unborn = world.spawn(&package, "Unborn", (Later(&how),), Options::default()).unwrap();
         let ping: Object<bool> = unborn.send("ping", ()).unwrap();
         assert!(!ping.is_settled());
         how.fulfil("fine");

@@ -55,7 +55,10 @@ fn a_panic_reaches_the_caller_with_its_message_and_place() {
             panic!("{answer:?}");
         };
         assert_eq!(method, "Critic.panics");
-        assert!(message.starts_with("out of cheese (") && message.contains("lives.rs:"), "{message}");
+        assert!(
+            message.starts_with("out of cheese (") && message.contains("lives.rs:"),
+            "{message}"
+        );
         assert!(!backtrace.is_empty());
     });
 }
@@ -67,7 +70,10 @@ fn a_recursion_too_deep_is_a_trap_that_says_so() {
         assert_eq!(critic.ask("overflows", (50,)).await, Ok(50));
         let answer = critic.ask::<u64>("overflows", (10_000_000,)).await;
         let Err(Error::Trapped { method, message, .. }) = answer else { panic!("{answer:?}") };
-        assert_eq!((method.as_str(), message.as_str()), ("Critic.overflows", "call stack exhausted"));
+        assert_eq!(
+            (method.as_str(), message.as_str()),
+            ("Critic.overflows", "call stack exhausted")
+        );
     });
 }
 

@@ -11,6 +11,7 @@ mod errors;
 mod examples;
 mod grants;
 mod guard;
+mod hostile;
 mod logs;
 mod names;
 mod refs;

@@ -170,7 +170,7 @@ impl Serialize for Actor {
 impl<'de> Deserialize<'de> for Actor {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let index = index(deserializer, HANDLE)?;
-        let handle = |work: &mut Work| work.attached.handles.get(index).map(Handle::clone);
+        let handle = |work: &mut Work| work.attached.handles.get(index).cloned();
         let found = with_work(|work| (handle(work), work.job.clone()));
         match found {
             Some((Some(handle), Some(job))) => Ok(Actor { handle, job }),

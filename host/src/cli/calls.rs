@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use host_core::package::{ClassInfo, PackageInfo, Param};
 use host_core::Error;
+use host_core::package::{ClassInfo, PackageInfo, Param};
 use host_core::spec::Options;
 use serde_json::{Value as Json, json};
 
@@ -103,9 +103,12 @@ fn check(package: &PackageInfo, given: Invocation, first: bool) -> Result<Call, 
         (None, false) => None,
         (given, true) => {
             let given = given.unwrap_or_default();
-            Some(checked(&given, &class.params, || {
-                format!("write {name}({}).{method}(…)", params(&class.params))
-            }, &format!("the constructor of {name}"))?)
+            Some(checked(
+                &given,
+                &class.params,
+                || format!("write {name}({}).{method}(…)", params(&class.params)),
+                &format!("the constructor of {name}"),
+            )?)
         }
     };
     let info = class.methods.iter().find(|known| known.name == method);
@@ -233,9 +236,6 @@ mod tests {
         let value = Value::plain(vec![0x92, 1, 2]);
         let line = |format| String::from_utf8(result_line("A.b(\"x\")", &value, format).unwrap());
         assert_eq!(line(Format::Text).unwrap(), "[1,2]\n");
-        assert_eq!(
-            line(Format::Json).unwrap(),
-            "{\"call\":\"A.b(\\\"x\\\")\",\"result\":[1,2]}\n"
-        );
+        assert_eq!(line(Format::Json).unwrap(), "{\"call\":\"A.b(\\\"x\\\")\",\"result\":[1,2]}\n");
     }
 }

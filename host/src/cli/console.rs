@@ -224,9 +224,6 @@ mod tests {
         let source = Source::Log(Level::Warn);
         let line = for_programs(&Record { actor: &actor, source, text: "\"hello\"" });
         let object: Json = serde_json::from_str(&line).unwrap();
-        assert_eq!(
-            object,
-            json!({"actor": "Counter(a7@n1)", "level": "warn", "log": "\"hello\""})
-        );
+        assert_eq!(object, json!({"actor": "Counter(a7@n1)", "level": "warn", "log": "\"hello\""}));
     }
 }

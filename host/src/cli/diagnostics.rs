@@ -54,8 +54,7 @@ impl From<LogLevel> for tracing::Level {
 /// `RUST_LOG`.
 pub(super) fn start(level: Option<LogLevel>) -> Result<(), Failure> {
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let lines =
-        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colour);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colour);
     let registry = tracing_subscriber::registry().with(lines);
     let started = match (level, std::env::var("RUST_LOG")) {
         (None, Ok(directives)) if !directives.is_empty() => {
@@ -69,7 +68,8 @@ pub(super) fn start(level: Option<LogLevel>) -> Result<(), Failure> {
         (level, _) => {
             // Not an EnvFilter: making one takes longer than all the rest.
             let level = tracing::Level::from(level.unwrap_or(LogLevel::Warn));
-            let ours = ["host", "host_core", "host_wasi", "host_toolchain"].map(|name| (name, level));
+            let ours =
+                ["host", "host_core", "host_wasi", "host_toolchain"].map(|name| (name, level));
             let below = level.min(tracing::Level::WARN);
             registry.with(Targets::new().with_default(below).with_targets(ours)).try_init()
         }

@@ -68,9 +68,8 @@ fn world(package: &Package) -> &'static str {
 }
 
 fn may_use(package: &Package) -> Vec<(&'static str, &'static str)> {
-    let imports = |interface: &str| {
-        package.code.imports.iter().any(|import| import.starts_with(interface))
-    };
+    let imports =
+        |interface: &str| package.code.imports.iter().any(|import| import.starts_with(interface));
     let wanted = GRANTS.into_iter().filter(|(interface, ..)| imports(interface));
     wanted.map(|(_, what, grant)| (what, grant)).collect()
 }

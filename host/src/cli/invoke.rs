@@ -153,7 +153,8 @@ impl<'a> Reader<'a> {
         }
         serde_json::from_str(text).map_err(|error| {
             // A line's end inside an argument is rare: the column is enough.
-            let into = text.chars().take(error.column().saturating_sub(1)).map(char::len_utf8).sum();
+            let into =
+                text.chars().take(error.column().saturating_sub(1)).map(char::len_utf8).sum();
             let at = if error.line() == 1 { self.at + usize::min(into, length) } else { self.at };
             let reason = error.to_string();
             let reason = reason.split(" at line ").next().unwrap_or_default();

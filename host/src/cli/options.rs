@@ -16,7 +16,7 @@ use super::console::Console;
 use super::diagnostics::LogLevel;
 use super::failure::Failure;
 use crate::node::Config;
-use crate::sandbox::Pool;
+use crate::sandbox::{Pool, PoolError};
 
 /// What guests may do.
 #[derive(clap::Args, Debug, Default)]
@@ -114,13 +114,10 @@ impl ResourceOptions {
         log_level: Option<LogLevel>,
         console: Arc<Console>,
     ) -> Result<Config, Failure> {
-        let set_up = |error| Failure::set_up(format!("{error}"));
-        let mut config =
-            Config::for_this_machine(console.clone(), console)
-            .map_err(|error| set_up(error.to_string()))?;
+        let set_up = |error: PoolError| Failure::set_up(error.to_string());
+        let mut config = Config::for_this_machine(console.clone(), console).map_err(set_up)?;
         if self.max_actors.is_some() {
-            config.pool =
-                Pool::for_actors(self.max_actors).map_err(|error| set_up(error.to_string()))?;
+            config.pool = Pool::for_actors(self.max_actors).map_err(set_up)?;
         }
         let named = [("cpus", self.cpus), (MEMORY, self.memory)];
         let named = named.into_iter().filter_map(|(name, amount)| Some((name, amount?)));
@@ -160,8 +157,7 @@ fn memory(text: &str) -> Result<Amount, String> {
 const OWN_OPTION: [&str; 2] = ["cpus", MEMORY];
 
 fn resource(text: &str) -> Result<(String, Amount), String> {
-    let (name, value) =
-        text.split_once('=').ok_or("the form is NAME=AMOUNT, such as licence=2")?;
+    let (name, value) = text.split_once('=').ok_or("the form is NAME=AMOUNT, such as licence=2")?;
     if OWN_OPTION.contains(&name) {
         return Err(format!("{name} has an option of its own: --{name}"));
     }

@@ -179,7 +179,9 @@ fn metadata(manifest: &Path) -> Result<Metadata, Failure> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"]).arg(manifest);
     let output = cargo.output().map_err(|error| {
-        Failure::set_up(format!("cargo cannot be run ({error}); install Rust from https://rustup.rs"))
+        Failure::set_up(format!(
+            "cargo cannot be run ({error}); install Rust from https://rustup.rs"
+        ))
     })?;
     if !output.status.success() {
         let errors = String::from_utf8_lossy(&output.stderr);

@@ -133,11 +133,7 @@ fn length(length: usize) -> Result<u32, String> {
 }
 
 /// Prints the one value that `bytes` are.
-fn walk(
-    bytes: &[u8],
-    attached: Option<&Attached>,
-    out: &mut impl Write,
-) -> Result<(), Unreadable> {
+fn walk(bytes: &[u8], attached: Option<&Attached>, out: &mut impl Write) -> Result<(), Unreadable> {
     let mut reader = Reader { rest: bytes, attached };
     reader.value(out, DEPTH_MAX)?;
     if reader.rest.is_empty() { Ok(()) } else { Err(malformed("more bytes follow the value")) }
@@ -218,7 +214,9 @@ impl<'a> Reader<'a> {
             Marker::Ext8 => self.sized(1, out, Reader::extension)?,
             Marker::Ext16 => self.sized(2, out, Reader::extension)?,
             Marker::Ext32 => self.sized(4, out, Reader::extension)?,
-            Marker::Reserved => return Err(malformed("it holds the byte 0xc1, which means nothing")),
+            Marker::Reserved => {
+                return Err(malformed("it holds the byte 0xc1, which means nothing"));
+            }
         }
         Ok(())
     }
@@ -244,7 +242,12 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn items(&mut self, length: usize, out: &mut impl Write, depth: usize) -> Result<(), Unreadable> {
+    fn items(
+        &mut self,
+        length: usize,
+        out: &mut impl Write,
+        depth: usize,
+    ) -> Result<(), Unreadable> {
         let depth = depth.checked_sub(1).ok_or_else(|| malformed("it is nested too deeply"))?;
         write!(out, "[")?;
         for index in 0..length {

@@ -9,16 +9,16 @@ use serde_json::Value;
 
 /// How a process ended.
 #[derive(Debug)]
-pub struct Outcome {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Outcome {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Outcome {
     /// What it printed, if all went well.
     #[track_caller]
-    pub fn ok(&self) -> &str {
+    pub(crate) fn ok(&self) -> &str {
         assert_eq!(self.code, Some(0), "{self:#?}");
         &self.stdout
     }
@@ -26,7 +26,7 @@ impl Outcome {
     /// The one line on stderr, if it ended with this code and said nothing
     /// else.
     #[track_caller]
-    pub fn refused(&self, code: i32) -> &str {
+    pub(crate) fn refused(&self, code: i32) -> &str {
         assert_eq!(self.code, Some(code), "{self:#?}");
         assert_eq!(self.stdout, "", "{self:#?}");
         let line = self.stderr.strip_suffix('\n').unwrap_or_default();
@@ -36,14 +36,15 @@ impl Outcome {
 
     /// Its lines on stdout as JSON.
     #[track_caller]
-    pub fn json(&self) -> Vec<Value> {
-        let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    pub(crate) fn json(&self) -> Vec<Value> {
+        let parse =
+            |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         self.stdout.lines().map(parse).collect()
     }
 }
 
 /// A `host` command line, with nothing of this process's own settings.
-pub fn command<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
     for (name, _) in std::env::vars_os() {
         let shown = name.to_string_lossy();
@@ -61,12 +62,12 @@ pub fn command<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> 
 }
 
 /// Runs `host` to its end.
-pub fn host<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Outcome {
+pub(crate) fn host<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Outcome {
     outcome(&mut command(args))
 }
 
 /// Runs a command to its end.
-pub fn outcome(command: &mut Command) -> Outcome {
+pub(crate) fn outcome(command: &mut Command) -> Outcome {
     let output = command.output().expect("the program can be run");
     Outcome {
         code: output.status.code(),
@@ -76,7 +77,7 @@ pub fn outcome(command: &mut Command) -> Outcome {
 }
 
 /// The counter example's package.
-pub fn counter() -> &'static Path {
+pub(crate) fn counter() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let workspace = workspace();
@@ -93,13 +94,13 @@ pub fn counter() -> &'static Path {
 }
 
 /// A package with a driver and a class that do what the tests ask for.
-pub fn probe() -> &'static Path {
+pub(crate) fn probe() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| project("probe", include_str!("probe.txt")))
 }
 
 /// A package without a driver.
-pub fn bare() -> &'static Path {
+pub(crate) fn bare() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| project("bare", include_str!("bare.txt")))
 }
@@ -120,7 +121,7 @@ fn project(name: &str, source: &str) -> PathBuf {
 
 /// Makes a project with `host new`; its dependencies are those of the
 /// workspace, so that nothing has to be fetched.
-pub fn new_project(parent: &Path, name: &str, more: &[&str]) -> PathBuf {
+pub(crate) fn new_project(parent: &Path, name: &str, more: &[&str]) -> PathBuf {
     let folder = parent.join(name);
     let sdk = workspace().join("guest-sdk");
     let mut new = command(["new"]);
@@ -131,7 +132,7 @@ pub fn new_project(parent: &Path, name: &str, more: &[&str]) -> PathBuf {
 }
 
 /// The top folder of the workspace.
-pub fn workspace() -> PathBuf {
+pub(crate) fn workspace() -> PathBuf {
     // What cargo says now counts more than where this was compiled.
     let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let package = package.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
@@ -139,13 +140,13 @@ pub fn workspace() -> PathBuf {
 }
 
 /// The folder everything that is built goes to.
-pub fn target_folder() -> PathBuf {
+pub(crate) fn target_folder() -> PathBuf {
     // The program is TARGET/debug/host.
     let program = Path::new(env!("CARGO_BIN_EXE_host"));
     program.ancestors().nth(2).expect("cargo's layout").to_owned()
 }
 
 /// The folder guests are built in.
-pub fn guest_folder() -> PathBuf {
+pub(crate) fn guest_folder() -> PathBuf {
     target_folder().join("guest")
 }

@@ -11,7 +11,9 @@ fn invoke(calls: &[&str]) -> Outcome {
 fn with(options: &[&str], calls: &[&str]) -> Outcome {
     let mut run = command(["run"]);
     run.arg(probe()).args(options);
-    calls.iter().for_each(|call| drop(run.args(["--invoke", call])));
+    for call in calls {
+        run.args(["--invoke", call]);
+    }
     outcome(&mut run)
 }
 
@@ -63,7 +65,10 @@ fn a_trap_is_told_with_its_backtrace() {
     let run = invoke(&["Probe(0).trap()"]);
     assert_eq!(run.code, Some(1));
     let error = run.stderr.lines().find(|line| line.starts_with("error: ")).expect("an error");
-    assert!(error.contains("Probe.trap trapped: ") && error.contains("index out of bounds"), "{error}");
+    assert!(
+        error.contains("Probe.trap trapped: ") && error.contains("index out of bounds"),
+        "{error}"
+    );
     let frames = run.stderr.lines().filter(|line| line.starts_with("    at ")).count();
     assert!((1..=8).contains(&frames), "{}", run.stderr);
 

@@ -33,9 +33,12 @@ fn actors_lines_say_whose_they_are() {
     assert!(stdout[1].starts_with("Probe(a") && stdout[1].ends_with("@n1) | out hello"), "{run:?}");
     assert_eq!(stdout.len(), 2);
     assert_eq!(stderr[0], "err");
-    for (line, end) in stderr[1..].iter().zip(
-        [") warn | warning", ") | err hello", ") warn | warning hello", ") info | remark hello"],
-    ) {
+    for (line, end) in stderr[1..].iter().zip([
+        ") warn | probe: warning",
+        ") | err hello",
+        ") warn | probe: warning hello",
+        ") info | probe: remark hello",
+    ]) {
         assert!(line.ends_with(end), "{line}");
     }
     assert_eq!(stderr.len(), 5, "{run:?}");
@@ -44,13 +47,16 @@ fn actors_lines_say_whose_they_are() {
 #[test]
 fn the_log_level_decides_what_is_shown() {
     let say = |level: &str| {
-        let run = outcome(
-            command(["run"]).arg(probe()).args(["--log-level", level, "--invoke", "Probe(1).say(\"x\")"]),
-        );
+        let run = outcome(command(["run"]).arg(probe()).args([
+            "--log-level",
+            level,
+            "--invoke",
+            "Probe(1).say(\"x\")",
+        ]));
         run.ok();
         run.stderr
     };
-    assert!(say("debug").contains("debug | detail x"));
+    assert!(say("debug").contains("debug | probe: detail x"));
     let errors = say("error");
     assert!(!errors.contains("warn") && errors.contains("| err x"), "{errors}");
 }
@@ -65,7 +71,9 @@ fn a_driver_that_fails_ends_with_1() {
 fn a_driver_that_traps_ends_with_1() {
     let run = outcome(command(["run"]).arg(probe()).args(["--", "trap"]));
     assert_eq!(run.code, Some(1), "{run:?}");
-    assert!(run.stderr.lines().any(|line| line.starts_with("error: ") && line.contains("told to trap")));
+    assert!(
+        run.stderr.lines().any(|line| line.starts_with("error: ") && line.contains("told to trap"))
+    );
 }
 
 #[test]

@@ -73,7 +73,10 @@ fn references_are_shown_and_cannot_be_made() {
 
 #[test]
 fn keys_that_are_no_strings_become_text() {
-    assert_eq!(shown(&Value::plain(vec![0x82, 1, 2, 0x91, 0xa1, b'x', 0xc3])), r#"{"1":2,"[\"x\"]":true}"#);
+    assert_eq!(
+        shown(&Value::plain(vec![0x82, 1, 2, 0x91, 0xa1, b'x', 0xc3])),
+        r#"{"1":2,"[\"x\"]":true}"#
+    );
 }
 
 #[test]
