@@ -177,8 +177,7 @@ fn a_constructors_argument_may_be_late() {
     check(async |world| {
         let package = world.load("lives").await;
         let how = world.promise::<String>();
-        let unborn =
-            world.spawn(&package, "Unborn", (Later(&how),), Options::default()).unwrap();
+        let unborn = world.spawn(&package, "Unborn", (Later(&how),), Options::default()).unwrap();
         let ping: Object<bool> = unborn.send("ping", ()).unwrap();
         assert!(!ping.is_settled());
         how.fulfil("fine");
@@ -253,7 +252,11 @@ fn actors_end_with_their_job_and_detached_ones_do_not() {
         let detached =
             Options { detached: Some(true), name: Some("kept".into()), ..Options::default() };
         let kept = spawn_in(&job, &package, "Counter", (), detached).unwrap();
-        let (mortal, kept) = (mortal.in_job(&world.job), kept.in_job(&world.job));
+        // Each actor's handle here holds its job.
+        let (mortal, kept) = {
+            let (ours, theirs) = (&world.job, (mortal, kept));
+            (theirs.0.in_job(ours), theirs.1.in_job(ours))
+        };
         assert_eq!(mortal.ask("increment", ()).await, Ok(1));
         assert_eq!(kept.ask("increment", ()).await, Ok(1));
         drop(job);

@@ -1,9 +1,19 @@
 //! What one host promises, seen from outside: guest programs run in a node,
 //! and the tests are their callers.
 
+mod bounds;
 mod cancel;
+mod concurrency;
+mod cycles;
+mod driver;
 mod ends;
+mod errors;
+mod examples;
+mod grants;
 mod guard;
+mod hostile;
+mod logs;
+mod names;
 mod refs;
 mod state;
 mod waits;

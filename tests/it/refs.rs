@@ -36,8 +36,7 @@ fn refs_come_out_of_results() {
         let courier = world.actor("basic", "Courier", ()).await;
         let number: Object<i64> = courier.ask("put_number", (5,)).await.unwrap();
         assert_eq!(number.get().await, Ok(5));
-        let (one, two): (Object<i64>, Object<i64>) =
-            courier.ask("put_pair", (7,)).await.unwrap();
+        let (one, two): (Object<i64>, Object<i64>) = courier.ask("put_pair", (7,)).await.unwrap();
         assert_eq!((one.get().await, two.get().await), (Ok(7), Ok(8)));
     });
 }
@@ -107,8 +106,7 @@ fn an_object_is_freed_with_its_last_ref() {
     check(async |world| {
         let courier = world.actor("basic", "Courier", ()).await;
         let size = 256 << 10;
-        let object: Object<serde_bytes::ByteBuf> =
-            courier.ask("put_bytes", (size,)).await.unwrap();
+        let object: Object<serde_bytes::ByteBuf> = courier.ask("put_bytes", (size,)).await.unwrap();
         assert!(world.node.object_bytes() >= size);
         assert_eq!(object.get().await.unwrap().len() as u64, size);
         drop(object);

@@ -64,8 +64,7 @@ fn a_call_whose_argument_is_late_holds_up_nobody_else() {
         let journal = world.actor("basic", "Journal", ()).await;
         let slow = world.actor("basic", "Courier", ()).await;
         let quick = world.actor("basic", "Courier", ()).await;
-        let told: Result<(), _> =
-            slow.ask("write_in_order", (&journal, "slow", (&late,), 3)).await;
+        let told: Result<(), _> = slow.ask("write_in_order", (&journal, "slow", (&late,), 3)).await;
         assert_eq!(told, Ok(()));
         until_waiting(&world, &journal, 3).await;
         assert_eq!(quick.ask("write_one", (&journal, "quick")).await, Ok(1));

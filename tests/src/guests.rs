@@ -12,6 +12,9 @@ use host_toolchain::{TARGET, Toolchain};
 /// features hold for all that is built together, and async is one.
 const PACKAGES: [(&str, &str); 2] = [("guests", "."), ("guests-async", "async")];
 
+/// The packages in `examples/`, in the same way.
+const EXAMPLES: [&[&str]; 2] = [&["bank", "counter", "pool", "wordcount"], &["pipeline"]];
+
 const PROFILE: &str = "guest-test";
 
 /// The component of the example `name`.
@@ -19,6 +22,15 @@ pub fn component(name: &str) -> Vec<u8> {
     let path = folder().join(format!("{name}.wasm"));
     std::fs::read(&path).unwrap_or_else(|error| {
         panic!("guest {name:?} cannot be read from {}: {error}", path.display())
+    })
+}
+
+/// The component of the package `examples/NAME`.
+pub fn example(name: &str) -> Vec<u8> {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let path = BUILT.get_or_init(build_examples).join(format!("{name}.wasm"));
+    std::fs::read(&path).unwrap_or_else(|error| {
+        panic!("example {name:?} cannot be read from {}: {error}", path.display())
     })
 }
 
@@ -66,21 +78,37 @@ fn folder() -> &'static Path {
 }
 
 fn build() -> PathBuf {
+    for (package, _) in PACKAGES {
+        cargo_build(&["--examples", "--package", package]);
+    }
+    built_folder().join("examples")
+}
+
+fn build_examples() -> PathBuf {
+    for together in EXAMPLES {
+        let packages = together.iter().flat_map(|package| ["--package", package]);
+        cargo_build(&packages.chain(["--lib"]).collect::<Vec<_>>());
+    }
+    built_folder()
+}
+
+/// Where cargo puts what it builds for guests.
+fn built_folder() -> PathBuf {
+    target_folder().join("guest").join(TARGET).join(PROFILE)
+}
+
+fn cargo_build(what: &[&str]) {
     let workspace = workspace();
     let toolchain = Toolchain::find(&workspace).unwrap_or_else(|missing| panic!("{missing}"));
-    let target = target_folder().join("guest");
-    for (package, _) in PACKAGES {
-        let mut cargo = toolchain.cargo();
-        cargo
-            .args(["build", "--examples", "--target", TARGET, "--profile", PROFILE])
-            .args(["--package", package, "--target-dir"])
-            .arg(&target)
-            .current_dir(&workspace);
-        forget_this_build(&mut cargo);
-        let status = cargo.status().expect("cargo can be run");
-        assert!(status.success(), "the guests of package {package} cannot be built, see above");
-    }
-    target.join(TARGET).join(PROFILE).join("examples")
+    let mut cargo = toolchain.cargo();
+    cargo
+        .args(["build", "--target", TARGET, "--profile", PROFILE, "--target-dir"])
+        .arg(target_folder().join("guest"))
+        .args(what)
+        .current_dir(&workspace);
+    forget_this_build(&mut cargo);
+    let status = cargo.status().expect("cargo can be run");
+    assert!(status.success(), "guests cannot be built ({}), see above", what.join(" "));
 }
 
 /// What cargo told this program about its own build is not for the guests'.

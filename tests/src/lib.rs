@@ -12,4 +12,4 @@ mod world;
 
 pub use lines::{Line, Lines};
 pub use values::{Args, Later};
-pub use world::{spawn_in, Actor, Object, Package, World, check, check_alone, check_with, until};
+pub use world::{Actor, Object, Package, World, check, check_alone, check_with, spawn_in, until};

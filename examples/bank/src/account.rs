@@ -31,13 +31,13 @@ impl fmt::Display for BankError {
     }
 }
 
-/// Somebody's money. Only its own methods can touch it, one at a time.
 pub(crate) struct Account {
     owner: String,
     balance: u64,
     is_open: bool,
 }
 
+/// Somebody's money. Only its own methods can touch it, one at a time.
 #[actor]
 impl Account {
     fn new(owner: String, balance: u64) -> Self {

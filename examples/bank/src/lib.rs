@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use account::{Account, BankError};
 use greenroom::prelude::*;
 
-/// Moves money, one transfer at a time.
 struct Teller;
 
+/// Moves money, one transfer at a time.
 #[actor]
 impl Teller {
     fn new() -> Self {

@@ -15,7 +15,7 @@ pub(crate) struct Batches {
     folders: Vec<PathBuf>,
     /// Files that were found and not handed out.
     files: Vec<PathBuf>,
-    /// Folders that could not be listed, and why.
+    /// Folders that could not be listed, or not to their end, and why.
     pub(crate) skipped: Vec<String>,
 }
 

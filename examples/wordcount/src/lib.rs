@@ -2,14 +2,13 @@
 //! found goes, as objects, to reducers that each add up one part of all words.
 
 mod files;
-mod pool;
 mod progress;
 pub mod words;
 
 use std::collections::VecDeque;
+use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
-use pool::ActorPool;
 
 use files::Batches;
 use greenroom::prelude::*;
@@ -40,9 +39,9 @@ struct Mapped {
     parts: Vec<ObjectRef<Part>>,
 }
 
-/// Counts the words of files.
 struct Mapper;
 
+/// Counts the words of files.
 #[actor]
 impl Mapper {
     fn new() -> Self {
@@ -78,7 +77,6 @@ fn reducer_of(word: &str, reducers: usize) -> usize {
     (hasher.finish() % reducers as u64) as usize
 }
 
-/// Adds up the counts of some of the words.
 #[derive(Default)]
 struct Reducer {
     counts: Counts,
@@ -93,6 +91,7 @@ struct Summary {
     top: Part,
 }
 
+/// Adds up the counts of some of the words.
 #[actor]
 impl Reducer {
     fn new() -> Self {
@@ -131,13 +130,16 @@ fn main(folders: Vec<String>) -> Result<()> {
     if folders.is_empty() {
         return Err("which folders? such as: --dir .:ro=/data -- /data".into());
     }
-    let mappers = ActorPool::new(spawn(MAPPERS, Mapper::remote)?);
+    for folder in &folders {
+        fs::read_dir(folder).map_err(|error| format!("{folder}: {error}; granted with --dir?"))?;
+    }
+    let mut mappers = ActorPool::new(spawn(MAPPERS, Mapper::remote)?);
     let reducers = spawn(REDUCERS, Reducer::remote)?;
 
     let mut batches = Batches::below(folders);
     let mut progress = Progress::start();
     let mut merging = VecDeque::new();
-    for mapped in mappers.map_unordered(&mut batches, |mapper, files| mapper.map(files, REDUCERS)) {
+    for mapped in mappers.map_unordered(|mapper, files| mapper.map(files, REDUCERS), &mut batches) {
         let mapped = mapped?;
         progress.add(&mapped);
         for (reducer, part) in reducers.iter().zip(mapped.parts) {
@@ -171,4 +173,44 @@ fn show(reducers: &[Handle<Reducer>]) -> Result<()> {
         println!("{count:>10} {word}");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a mapper makes of two files and one that is not there.
+    fn mapped(folder: &tempfile::TempDir) -> Mapped {
+        let [one, two, none] = ["one", "two", "none"].map(|name| folder.path().join(name));
+        fs::write(&one, "to be or not to be").unwrap();
+        fs::write(&two, "not so").unwrap();
+        let mapper = Mapper::remote().unwrap();
+        get(mapper.map(vec![one, two, none], 2).remote().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn files_that_cannot_be_read_are_reported() {
+        let folder = tempfile::tempdir().unwrap();
+        let mapped = mapped(&folder);
+        assert_eq!((mapped.files, mapped.bytes), (2, 24));
+        let skipped = format!("{}: ", folder.path().join("none").display());
+        assert!(mapped.skipped[0].starts_with(&skipped), "{:?}", mapped.skipped);
+    }
+
+    #[test]
+    fn reducers_add_up_their_own_words() {
+        let reducers = [Reducer::remote().unwrap(), Reducer::remote().unwrap()];
+        for _ in 0..2 {
+            let parts = mapped(&tempfile::tempdir().unwrap()).parts;
+            for (reducer, part) in reducers.iter().zip(parts) {
+                get(reducer.merge(part).remote().unwrap()).unwrap();
+            }
+        }
+        let summaries = get(reducers.map(|reducer| reducer.summary(9).remote().unwrap())).unwrap();
+        assert_eq!(summaries.iter().map(|part| part.words).sum::<u64>(), 16);
+        assert_eq!(summaries.iter().map(|part| part.distinct).sum::<usize>(), 5);
+        let top = most_frequent(summaries.into_iter().flat_map(|part| part.top), 3);
+        let expected = [("be", 4), ("not", 4), ("to", 4)];
+        assert_eq!(top, expected.map(|(word, count)| (word.to_owned(), count)));
+    }
 }

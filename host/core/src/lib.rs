@@ -24,5 +24,5 @@ pub mod spill;
 pub mod waits;
 
 pub use error::{Cause, Error};
-pub use level::Level;
 pub use id::{ActorId, JobId, NodeId, ObjectId, PackageId};
+pub use level::Level;

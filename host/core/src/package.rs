@@ -3,7 +3,7 @@
 
 use crate::error::Error;
 use crate::limits;
-use crate::spec::{check_name, Concurrency, Options};
+use crate::spec::{Concurrency, Options, check_name};
 
 /// A package's classes and origin.
 #[derive(Clone, PartialEq, Debug)]
@@ -97,9 +97,11 @@ impl ClassInfo {
                 limits::CALL_ARGS
             )));
         }
-        self.options.clone().resolve(self.concurrency).map(drop).map_err(|error| {
-            Error::Invalid(format!("class {}: {error}", self.name))
-        })
+        self.options
+            .clone()
+            .resolve(self.concurrency)
+            .map(drop)
+            .map_err(|error| Error::Invalid(format!("class {}: {error}", self.name)))
     }
 
     /// The place of the method of this name.

@@ -16,7 +16,8 @@ impl Actor {
     pub(super) fn obey(self: &Arc<Self>, order: Order) {
         match order {
             Order::End(cause) => self.die(cause, cause_in_words(cause)),
-            Order::Crash(error) => self.crashed(error),
+            Order::Crash(error) => self.crashed(error, Cause::Crashed),
+            Order::Restart => self.crashed(self.restarted(), Cause::Killed),
         }
     }
 
@@ -24,7 +25,7 @@ impl Actor {
     pub(super) fn conclude(self: &Arc<Self>, end: End) {
         match end {
             End::Done(cause) => self.die(cause, cause_in_words(cause)),
-            End::Crashed(error) => self.crashed(error),
+            End::Crashed(error) => self.crashed(error, Cause::Crashed),
             End::Unborn(error) => self.die(Cause::ConstructorFailed, unborn(&error)),
             End::Driver(result) => {
                 if let Role::Driver { done, .. } = &self.role {
@@ -37,19 +38,25 @@ impl Actor {
 
     /// The incarnation is lost: calls that may be tried again go back to the
     /// front, others get the error, and another incarnation follows if one is
-    /// left.
-    fn crashed(self: &Arc<Self>, error: Error) {
+    /// left; else the actor ends with `cause`.
+    fn crashed(self: &Arc<Self>, error: Error, cause: Cause) {
         let now = self.env.now();
         let failed = Arc::new(error.clone());
         let (lost, delay) = {
             let mut shared = self.shared.lock();
             shared.phase = Phase::New;
-            shared.grace = None;
+            shared.grace.clear();
             let running = std::mem::take(&mut shared.running);
             let AfterCrash::Restart { incarnation, delay } = shared.restarts.crashed(now) else {
+                if cause != Cause::Crashed {
+                    // Nothing went wrong in its calls: they share its death.
+                    shared.running = running;
+                    drop(shared);
+                    return self.die(cause, cause_in_words(cause));
+                }
                 drop(shared);
                 running.into_iter().for_each(|running| running.fail(failed.clone()));
-                return self.die(Cause::Crashed, error.to_string());
+                return self.die(cause, error.to_string());
             };
             let (again, lost) = running.into_iter().partition::<Vec<_>, _>(Running::may_retry);
             shared.mail.put_back(again.into_iter().filter_map(|running| running.retry).collect());
@@ -60,6 +67,11 @@ impl Actor {
         lost.into_iter().for_each(|running| running.fail(failed.clone()));
         self.env.restarting(self, &error, delay);
         self.wake();
+    }
+
+    fn restarted(&self) -> Error {
+        let label = &self.label;
+        Error::Unavailable(format!("{label} was killed, and starts anew; the call may have run"))
     }
 
     /// The actor's end: everything that waits on it learns why.

@@ -150,7 +150,9 @@ async fn next(actor: &Actor, slot: &Arc<CallSlot>) -> Result<Call, Cause> {
             slot.end();
         }
         shared.phase = Phase::Idle;
-        if shared.allowance == 0 {
+        // The control lane comes first: what was ordered before a call was
+        // sent happens before it runs.
+        if shared.allowance == 0 || shared.order.is_some() {
             return Poll::Pending;
         }
         let Some(queued) = shared.mail.pop(cx.waker()) else {
@@ -184,7 +186,7 @@ async fn next_job(actor: &Arc<Actor>) -> Option<Job> {
         if shared.running.is_empty() {
             shared.phase = Phase::Idle;
         }
-        if shared.allowance == 0 {
+        if shared.allowance == 0 || shared.order.is_some() {
             return Poll::Pending;
         }
         let Some(queued) = shared.mail.pop_front() else {

@@ -107,7 +107,7 @@ pub(super) struct Shared {
     /// No new life before this.
     pub(super) not_before: Option<Instant>,
     /// A cancelled call that has not stopped by then is interrupted.
-    pub(super) grace: Option<(ObjectRef, Instant)>,
+    pub(super) grace: Vec<(ObjectRef, Instant)>,
     pub(super) task: Task,
     pub(super) death: Option<Arc<Error>>,
     pub(super) calls_done: u64,
@@ -192,6 +192,8 @@ pub(super) enum Order {
     End(Cause),
     /// End this incarnation, as if it had crashed with this error.
     Crash(Error),
+    /// End this incarnation; the next follows if one is left.
+    Restart,
 }
 
 /// The actor's own task.
@@ -257,7 +259,7 @@ impl Actor {
             allowance: 0,
             restarts: Restarts::new(spec.max_restarts),
             not_before: None,
-            grace: None,
+            grace: Vec::new(),
             task: Task::None,
             death: None,
             calls_done: 0,
@@ -437,9 +439,7 @@ impl Target for Actor {
         let running = shared.running.iter().find(|running| running.makes(object));
         let Some(running) = running else { return };
         let slot = running.slot.clone();
-        if self.is_sequential() {
-            shared.grace = Some((object.clone(), Instant::now() + limits::CANCEL_GRACE));
-        }
+        shared.grace.push((object.clone(), Instant::now() + limits::CANCEL_GRACE));
         drop(shared);
         slot.cancel(why.clone());
         // The caller need not wait until the callee has noticed.
@@ -448,12 +448,7 @@ impl Target for Actor {
     }
 
     fn kill(&self, restart: bool) {
-        if restart {
-            let why = format!("{} was killed, and starts anew; the call may have run", self.label);
-            self.give_order(Order::Crash(Error::Unavailable(why)));
-        } else {
-            self.give_order(Order::End(Cause::Killed));
-        }
+        self.give_order(if restart { Order::Restart } else { Order::End(Cause::Killed) });
     }
 
     fn retain(&self) {

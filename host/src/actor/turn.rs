@@ -100,7 +100,7 @@ impl Actor {
 impl Shared {
     /// Whether something besides calls waits to be done.
     fn is_called_for(&self) -> bool {
-        self.order.is_some() || self.closing.is_some() || self.grace.is_some()
+        self.order.is_some() || self.closing.is_some() || !self.grace.is_empty()
     }
 
     /// Takes the life out to be polled, for at most `allowance` calls.
@@ -177,7 +177,7 @@ impl ActorTask {
             let shared = self.actor.shared.lock();
             let spent = shared.allowance == 0 && !shared.mail.is_empty();
             let more = spent || shared.order.is_some();
-            (more, shared.grace.as_ref().map(|(_, until)| *until))
+            (more, shared.grace.first().map(|(_, until)| *until))
         };
         if more {
             // To the back of the queue: others have their turn first.
@@ -236,19 +236,17 @@ impl Actor {
     /// A cancelled call that is still running when its grace is over takes
     /// its incarnation along.
     fn check_grace(&self, shared: &mut Shared) {
-        let Some((object, until)) = &shared.grace else { return };
-        let running = shared.running.iter().find(|running| running.makes(object));
-        let Some(running) = running else {
-            shared.grace = None;
-            return;
-        };
+        let Shared { grace, running, .. } = shared;
+        grace.retain(|(object, _)| running.iter().any(|running| running.makes(object)));
+        let Some((object, until)) = grace.first() else { return };
         if Instant::now() < *until {
             return;
         }
+        let Some(running) = running.iter().find(|running| running.makes(object)) else { return };
         let method = self.method_label(running.method);
         let message =
             format!("{method} was cancelled, and did not stop within {:?}", limits::CANCEL_GRACE);
-        shared.grace = None;
+        shared.grace.clear();
         shared.order.get_or_insert(Order::Crash(Error::Cancelled(message)));
     }
 }

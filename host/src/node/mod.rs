@@ -21,7 +21,7 @@ use host_core::names::Names;
 use host_core::placement::Ledger;
 use host_core::spec::{Concurrency, Options};
 use host_core::waits::Waits;
-use host_core::{limits, ActorId, Cause, Error, JobId, NodeId, ObjectId, PackageId};
+use host_core::{ActorId, Cause, Error, JobId, NodeId, ObjectId, PackageId, limits};
 use host_wasi::Profile;
 use parking_lot::Mutex;
 use tokio::sync::Notify;

@@ -21,8 +21,8 @@ mod serve;
 mod state;
 mod table;
 
-pub use imports::VERSION as CONTRACT_VERSION;
 pub use engine::{Engines, Pool, PoolError};
+pub use imports::VERSION as CONTRACT_VERSION;
 pub use instance::{Birth, Instance, Stop};
 pub use package::{Code, LoadError, Package, World};
 pub use serve::Job;

@@ -1,5 +1,6 @@
 //! Serving an async actor: many calls of one instance in progress.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 
 use host_core::Error;
@@ -47,7 +48,11 @@ impl Instance {
             .await
             .and_then(|served| served);
         served.map_err(|error| {
-            let name = crashed_in.lock().clone();
+            let mut name = crashed_in.lock().clone();
+            if name.is_empty() {
+                // Of many calls in progress, the engine does not say which.
+                name.clone_from(&self.what);
+            }
             crash(&mut self.store, &self.what, &name, &error)
         })
     }
@@ -88,7 +93,14 @@ impl AccessorTask<Data> for Running {
     async fn run(self, store: &Accessor<Data>) -> wasmtime::Result<()> {
         let Running { invoke, number, job, permit, crashed_in } = self;
         let Job { method, name, args, slot, done } = job;
-        let begun = args.await.and_then(|args| {
+        let cancelled = poll_fn(|cx| slot.poll_cancelled(cx));
+        // Both arms only wait: nothing is lost when the other wins.
+        let args = tokio::select! {
+            biased;
+            why = cancelled => Err(Arc::new(why)),
+            args = args => args,
+        };
+        let begun = args.and_then(|args| {
             store.with(|mut access| {
                 let guest = Guest::of(access.data_mut());
                 guest.calls.insert(number, slot);

@@ -70,11 +70,7 @@ impl Bench {
     }
 }
 
-pub(crate) async fn load(
-    node: &Node,
-    guests: &Path,
-    file: &str,
-) -> anyhow::Result<Arc<Package>> {
+pub(crate) async fn load(node: &Node, guests: &Path, file: &str) -> anyhow::Result<Arc<Package>> {
     let path = guests.join(file);
     let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(node.load(bytes).await?)

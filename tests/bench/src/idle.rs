@@ -11,11 +11,7 @@ use crate::report::Report;
 
 /// Starts as many actors as the report names, each called once, and divides
 /// the growth of the process by their number.
-pub(crate) async fn measure(
-    report: &mut Report,
-    guests: &Path,
-    quick: bool,
-) -> anyhow::Result<()> {
+pub(crate) async fn measure(report: &mut Report, guests: &Path, quick: bool) -> anyhow::Result<()> {
     let count = if quick { 1_000 } else { 10_000 };
     if report.wants("idle_actor_rss") {
         report.add("idle_actor_rss", "KB", each(guests, count).await?);

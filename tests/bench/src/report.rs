@@ -43,12 +43,7 @@ const TARGETS: &[(&str, Option<&str>, f64)] = &[
 
 impl Report {
     pub(crate) fn new(only: Option<String>) -> Report {
-        Report {
-            only,
-            samples: BTreeMap::new(),
-            units: BTreeMap::new(),
-            order: Vec::new(),
-        }
+        Report { only, samples: BTreeMap::new(), units: BTreeMap::new(), order: Vec::new() }
     }
 
     /// Whether a shape is asked for. Yardsticks always are.

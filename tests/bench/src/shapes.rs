@@ -2,15 +2,11 @@
 
 use std::time::Instant;
 
-use crate::guest::{arg, handle, handles, object, Bench};
+use crate::guest::{Bench, arg, handle, handles, object};
 use crate::report::Report;
 
 /// Measures every shape once.
-pub(crate) async fn round(
-    report: &mut Report,
-    bench: &Bench,
-    quick: bool,
-) -> anyhow::Result<()> {
+pub(crate) async fn round(report: &mut Report, bench: &Bench, quick: bool) -> anyhow::Result<()> {
     let scale = if quick { 1 } else { 5 };
     calls(report, bench, scale).await?;
     sizes(report, bench, scale).await?;
@@ -52,8 +48,11 @@ async fn calls(report: &mut Report, bench: &Bench, scale: u32) -> anyhow::Result
 async fn sizes(report: &mut Report, bench: &Bench, scale: u32) -> anyhow::Result<()> {
     let caller = bench.spawn("Caller")?;
     let echo = bench.spawn("Echo")?;
-    let sizes =
-        [("call_1kib", 1 << 10, 10_000), ("call_64kib", 64 << 10, 1_000), ("call_1mib", 1 << 20, 100)];
+    let sizes = [
+        ("call_1kib", 1 << 10, 10_000),
+        ("call_64kib", 64 << 10, 1_000),
+        ("call_1mib", 1 << 20, 100),
+    ];
     for (name, bytes, calls) in sizes {
         if report.wants(name) {
             let calls: u32 = calls * scale;

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
+use kameo::Actor;
 use kameo::actor::{ActorRef, Spawn};
 use kameo::message::{Context, Message};
-use kameo::Actor;
 
 use crate::report::Report;
 
