@@ -93,11 +93,7 @@ fn bounded<F: Future<Output = ()>>(
     let (done, ended) = std::sync::mpsc::channel();
     let name = std::thread::current().name().unwrap_or("test").to_owned();
     let body = move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .expect("a runtime can be made");
+        let runtime = host::node::runtime().expect("a runtime can be made");
         runtime.block_on(async move { test(World::start(change)).await });
         runtime.shutdown_timeout(Duration::from_secs(10));
         // The other end is gone only if the time is up.

@@ -48,6 +48,10 @@ pub const VALUE_ATTACHMENTS: usize = 100_000;
 /// attachments.
 pub const HOSTCALL_BYTES: usize = VALUE_BYTES + (16 << 20);
 
+/// Custom resources that one actor asks for. People name a few; each is
+/// looked for among the others.
+pub const RESERVED_RESOURCES: usize = 64;
+
 /// Refs in one `get` or `wait`.
 pub const WAIT_REFS: usize = 1_000_000;
 

@@ -81,6 +81,10 @@ impl Options {
     pub fn over(self, base: &Options) -> Options {
         let mut resources = base.resources.clone();
         for (name, amount) in self.resources {
+            if resources.len() > limits::RESERVED_RESOURCES {
+                // Refused by `resolve`, however many follow.
+                break;
+            }
             match resources.iter_mut().find(|(known, _)| *known == name) {
                 Some(entry) => entry.1 = amount,
                 None => resources.push((name, amount)),
@@ -135,6 +139,12 @@ impl Options {
     }
 
     fn reserved(&self) -> Result<Resources, Error> {
+        if self.resources.len() > limits::RESERVED_RESOURCES {
+            return Err(Error::Invalid(format!(
+                "more than {} custom resources, the most an actor may ask for",
+                limits::RESERVED_RESOURCES
+            )));
+        }
         let mut resources = Resources::default();
         let named = [("cpus", self.cpus), ("gpus", self.gpus)];
         let custom = self.resources.iter().map(|(name, amount)| (name.as_str(), Some(*amount)));

@@ -133,11 +133,9 @@ fn dispatch(cli: Cli, console: &Arc<Console>) -> Result<(), Failure> {
     }
 }
 
-/// The runtime that guests run on: a thread per core.
+/// The runtime that guests run on.
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
+    crate::node::runtime()
         .map_err(|error| Failure::set_up(format!("the runtime cannot be started: {error}")))
 }
 

@@ -66,7 +66,8 @@ enum Waiters {
 
 pub(super) enum Waiter {
     Task(Waker),
-    Set(Arc<WaitSet>),
+    /// With how often it has the object.
+    Set(Arc<WaitSet>, usize),
 }
 
 /// What a look at an object finds.
@@ -232,10 +233,21 @@ impl ObjectRef {
     pub(super) fn tell_set(&self, set: &Arc<WaitSet>) -> bool {
         match &mut *self.0.state.lock() {
             State::Pending(waiters) => {
-                waiters.add(Waiter::Set(set.clone()));
+                waiters.add_set(set);
                 true
             }
             _ => false,
+        }
+    }
+
+    /// How many are told when it is settled.
+    #[cfg(test)]
+    pub(super) fn waiters(&self) -> usize {
+        match &*self.0.state.lock() {
+            State::Pending(Waiters::None) => 0,
+            State::Pending(Waiters::One(_)) => 1,
+            State::Pending(Waiters::Many(all)) => all.len(),
+            _ => 0,
         }
     }
 
@@ -252,7 +264,7 @@ impl Waiter {
     fn tell(self, failed: bool) {
         match self {
             Waiter::Task(waker) => waker.wake(),
-            Waiter::Set(set) => set.settled(failed),
+            Waiter::Set(set, times) => set.settled(times, failed),
         }
     }
 }
@@ -266,6 +278,19 @@ impl Waiters {
                 all.push(waiter);
                 Waiters::Many(all)
             }
+        }
+    }
+
+    /// A set that has the object more than once is told once, with a count.
+    fn add_set(&mut self, set: &Arc<WaitSet>) {
+        let last = match self {
+            Waiters::None => None,
+            Waiters::One(waiter) => Some(waiter),
+            Waiters::Many(all) => all.last_mut(),
+        };
+        match last {
+            Some(Waiter::Set(known, times)) if Arc::ptr_eq(known, set) => *times += 1,
+            _ => self.add(Waiter::Set(set.clone(), 1)),
         }
     }
 
@@ -283,7 +308,7 @@ impl Waiters {
     }
 
     fn remove_set(&mut self, set: &Arc<WaitSet>) {
-        let same = |waiter: &Waiter| matches!(waiter, Waiter::Set(s) if Arc::ptr_eq(s, set));
+        let same = |waiter: &Waiter| matches!(waiter, Waiter::Set(s, _) if Arc::ptr_eq(s, set));
         match self {
             Waiters::One(waiter) if same(waiter) => *self = Waiters::None,
             Waiters::Many(all) => all.retain(|waiter| !same(waiter)),

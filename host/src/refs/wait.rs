@@ -1,5 +1,6 @@
 //! Waiting for several objects with one wake-up, however many there are.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
@@ -16,14 +17,18 @@ struct Countdown {
     missing: usize,
     /// Whether one failure ends the wait.
     failure_ends: bool,
+    /// How often the set was told.
+    told: usize,
     waker: Option<Waker>,
 }
 
 impl WaitSet {
-    pub(super) fn settled(&self, failed: bool) {
+    /// An object is settled that is in the set `times` times.
+    pub(super) fn settled(&self, times: usize, failed: bool) {
         let waker = {
             let mut countdown = self.0.lock();
-            countdown.missing = countdown.missing.saturating_sub(1);
+            countdown.told += times;
+            countdown.missing = countdown.missing.saturating_sub(times);
             if failed && countdown.failure_ends {
                 countdown.missing = 0;
             }
@@ -47,18 +52,25 @@ impl WaitSet {
     }
 }
 
-/// Takes the set out of every object when the wait ends early.
+/// Takes the set out of every object that is still pending when the wait
+/// ends.
 struct Registered<'a> {
     set: Arc<WaitSet>,
     objects: &'a [ObjectRef],
+    /// How many objects had the set added.
+    added: usize,
 }
 
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
-        let done = self.set.0.lock().missing == 0;
-        if !done {
-            self.objects.iter().for_each(|object| object.forget_set(&self.set));
+        if self.set.0.lock().told == self.added {
+            return;
         }
+        // Once for each object, however often it is in the list: each looks
+        // through all who wait on the object.
+        let mut seen = HashSet::new();
+        let distinct = self.objects.iter().filter(|object| seen.insert(object.id()));
+        distinct.for_each(|object| object.forget_set(&self.set));
     }
 }
 
@@ -73,10 +85,11 @@ pub async fn some_ready(objects: &[ObjectRef], count: usize) {
 }
 
 async fn settle(objects: &[ObjectRef], count: usize, failure_ends: bool) {
-    let countdown = Countdown { missing: usize::MAX, failure_ends, waker: None };
+    let countdown = Countdown { missing: usize::MAX, failure_ends, told: 0, waker: None };
     let set = Arc::new(WaitSet(Mutex::new(countdown)));
-    let registered = Registered { set: set.clone(), objects };
-    let already = objects.iter().filter(|object| !object.tell_set(&set)).count();
+    let mut registered = Registered { set: set.clone(), objects, added: 0 };
+    registered.added = objects.iter().filter(|object| object.tell_set(&set)).count();
+    let already = objects.len() - registered.added;
     {
         // What settled while the objects were visited has been counted down
         // from the top; what was settled before has not.
@@ -173,11 +186,42 @@ mod tests {
         let set = Arc::new(WaitSet(Mutex::new(Countdown {
             missing: 1,
             failure_ends: false,
+            told: 0,
             waker: None,
         })));
         object.tell_set(&set);
         object.settle(Ok(value()), None);
         assert_eq!(Arc::strong_count(&set), 1);
+    }
+
+    #[tokio::test]
+    async fn a_wait_that_is_over_leaves_nothing_behind() {
+        let never = pending(1);
+        for seq in 2..100 {
+            let soon = pending(seq);
+            let objects = [never.clone(), soon.clone(), never.clone(), never.clone()];
+            let mut one = tokio_test_task(some_ready(&objects, 1));
+            let mut all = tokio_test_task(all_ready(&objects));
+            assert!(!one.poll() && !all.poll());
+            assert_eq!(never.waiters(), 2);
+            soon.settle(Err(Arc::new(Error::Cancelled("x".into()))), None);
+            assert!(one.poll() && all.poll());
+            drop((one, all));
+            assert_eq!(never.waiters(), 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_object_counts_as_often_as_it_is_waited_for() {
+        let (one, two) = (pending(1), pending(2));
+        let objects = [one.clone(), one.clone(), two.clone(), one.clone()];
+        let mut three = tokio_test_task(some_ready(&objects, 3));
+        let mut four = tokio_test_task(some_ready(&objects, 4));
+        assert!(!three.poll() && !four.poll());
+        one.settle(Ok(value()), None);
+        assert!(three.poll() && !four.poll());
+        two.settle(Ok(value()), None);
+        assert!(four.poll());
     }
 
     #[test]

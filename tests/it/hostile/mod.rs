@@ -20,10 +20,13 @@ use tests::process::{mib, resident_bytes};
 use tests::victim::Victim;
 use tests::{Actor, Args, Package, World, check_alone, until};
 
-/// A victim's call may take this long when a hundred do not. A worker thread
-/// is held for a few milliseconds at most; the rest is for machines on which
-/// other work runs at the same time.
-const P99_MAX: Duration = Duration::from_millis(100);
+/// A victim's call may take this long, but for one in a hundred. A worker
+/// thread is held for a few milliseconds at a time; the rest is for a host
+/// that is not optimised, on a machine that has other work to do.
+const P99_MAX: Duration = Duration::from_millis(250);
+
+/// No call may take longer.
+const MAX: Duration = Duration::from_secs(3);
 
 /// What a process may hold after an attack that it did not hold before: what
 /// the allocator keeps of freed memory, and warm slots of the pool.
@@ -63,6 +66,7 @@ fn attack_with<F: Future<Output = ()>>(
         let (calls, p99, max) = (report.latencies.len(), report.p99(), report.max());
         eprintln!("victim: {calls} calls, p99 {p99:?}, max {max:?}");
         assert!(p99 <= P99_MAX, "of the victim's {calls} calls, 1 % took longer than {p99:?}");
+        assert!(max <= MAX, "one of the victim's calls took {max:?}");
         until("no objects are left", || node.object_bytes() == 0).await;
         let grown = || resident_bytes().saturating_sub(resident);
         eprintln!("resident: {} before, {} more", mib(resident), mib(grown()));

@@ -9,7 +9,7 @@ use super::{attack, memory_option};
 fn an_object_in_an_object_in_an_object() {
     attack(async |arena| {
         let attacker = arena.attacker();
-        let chain: Object<()> = attacker.ask("chain_objects", (500_000,)).await.unwrap();
+        let chain: Object<()> = attacker.ask("chain_objects", (200_000,)).await.unwrap();
         drop(chain);
         assert_eq!(attacker.ask("ping", ()).await, Ok(true));
     });
@@ -30,7 +30,7 @@ fn an_actor_that_holds_an_actor_that_holds_an_actor() {
 fn constructor_arguments_that_hold_actors_that_never_ran() {
     attack(async |arena| {
         let attacker = arena.attacker_with(memory_option(64));
-        let chain: Actor = attacker.ask("chain_actors", (20_000, false)).await.unwrap();
+        let chain: Actor = attacker.ask("chain_actors", (5_000, false)).await.unwrap();
         drop(chain);
         arena.world.until_gone("Holder").await;
     });

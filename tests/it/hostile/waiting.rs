@@ -66,13 +66,13 @@ fn a_get_with_the_longest_time_out_there_is() {
 }
 
 #[test]
-fn waits_on_a_hundred_thousand_refs_at_once() {
+fn waits_on_one_object_many_times_over() {
     attack(async |arena| {
         let never = arena.world.promise::<u64>();
         let attackers: Vec<Actor> = (0..4).map(|_| arena.attacker()).collect();
         let waits: Vec<Object<usize>> = attackers
             .iter()
-            .map(|attacker| attacker.send("wait_on_many", ((&never,), 100_000, 3)).unwrap())
+            .map(|attacker| attacker.send("wait_on_many", ((&never,), 20_000, 10)).unwrap())
             .collect();
         for wait in waits {
             assert_eq!(wait.get().await, Ok(0));
