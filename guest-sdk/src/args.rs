@@ -105,34 +105,40 @@ impl<const N: usize> IntoArg<Bytes> for &[u8; N] {
     }
 }
 
-/// Where an argument ends in the shared buffers; it begins where the one
-/// before ends.
-#[derive(Clone, Copy, Default)]
-struct Segment {
-    bytes_end: usize,
-    refs_end: usize,
-    handles_end: usize,
-    /// Whether the one ref of this argument stands for its value.
-    is_object: bool,
+/// What stands beside or instead of an argument's bytes.
+enum Carried {
+    Attachments(Box<Attachments>),
+    /// The argument is the value of this object.
+    Object(Rc<RawRef>),
 }
 
 /// The arguments of a call that is being put together.
 #[doc(hidden)]
-#[derive(Default)]
 pub struct Args {
+    /// All of them, one behind the other.
     bytes: Scratch,
-    attachments: Attachments,
     count: usize,
-    inline: [Segment; INLINE_MAX],
-    more: Vec<Segment>,
+    /// Where each ends in `bytes`.
+    ends: [usize; INLINE_MAX],
+    more_ends: Vec<usize>,
+    /// By the argument's place, ascending.
+    carried: Vec<(usize, Carried)>,
     /// The first argument that could not be encoded; sending answers it.
     problem: Option<Box<Error>>,
 }
 
 impl Args {
+    #[expect(clippy::new_without_default, reason = "not for users")]
     #[inline]
     pub fn new() -> Self {
-        Args { bytes: Scratch::take(), ..Args::default() }
+        Args {
+            bytes: Scratch::take(),
+            count: 0,
+            ends: [0; INLINE_MAX],
+            more_ends: Vec::new(),
+            carried: Vec::new(),
+            problem: None,
+        }
     }
 
     /// Adds the argument for a parameter of type `T`.
@@ -143,28 +149,29 @@ impl Args {
 
     #[inline]
     fn add_value<T: Serialize + ?Sized>(&mut self, value: &T) {
-        if let Err(error) = codec::encode(value, &mut self.bytes, &mut self.attachments) {
-            self.problem.get_or_insert_with(|| Box::new(error));
+        match codec::encode(value, &mut self.bytes) {
+            Ok(None) => {}
+            Ok(Some(attachments)) => {
+                self.carried.push((self.count, Carried::Attachments(attachments)));
+            }
+            Err(error) => {
+                self.problem.get_or_insert_with(|| Box::new(error));
+            }
         }
-        self.end_segment(false);
+        self.end_argument();
     }
 
     fn add_object<T>(&mut self, object: ObjectRef<T>) {
-        self.attachments.refs.push(object.into_raw());
-        self.end_segment(true);
+        self.carried.push((self.count, Carried::Object(object.into_raw())));
+        self.end_argument();
     }
 
     #[inline]
-    fn end_segment(&mut self, is_object: bool) {
-        let segment = Segment {
-            bytes_end: self.bytes.len(),
-            refs_end: self.attachments.refs.len(),
-            handles_end: self.attachments.handles.len(),
-            is_object,
-        };
-        match self.inline.get_mut(self.count) {
-            Some(slot) => *slot = segment,
-            None => self.more.push(segment),
+    fn end_argument(&mut self) {
+        let end = self.bytes.len();
+        match self.ends.get_mut(self.count) {
+            Some(slot) => *slot = end,
+            None => self.more_ends.push(end),
         }
         self.count += 1;
     }
@@ -175,67 +182,77 @@ impl Args {
         if let Some(problem) = self.problem.take() {
             return Err(*problem);
         }
-        if self.count > INLINE_MAX || !self.attachments.is_empty() {
-            return self.send_any(send);
-        }
         let mut start = 0;
-        let outgoing: [Outgoing<'_>; INLINE_MAX] = std::array::from_fn(|index| {
-            let end = self.inline[index].bytes_end.max(start);
-            let plain = Outgoing::Plain(&self.bytes[start..end]);
-            start = end;
-            plain
-        });
-        send(&outgoing[..self.count])
+        match (self.count, self.carried.is_empty()) {
+            (0, _) => send(&[]),
+            (1, true) => send(&[Outgoing::Plain(&self.bytes)]),
+            (2..=INLINE_MAX, true) => {
+                let outgoing: [Outgoing<'_>; INLINE_MAX] = std::array::from_fn(|index| {
+                    let end = self.ends[index].max(start);
+                    Outgoing::Plain(&self.bytes[std::mem::replace(&mut start, end)..end])
+                });
+                send(&outgoing[..self.count])
+            }
+            _ => self.send_any(send),
+        }
     }
 
     /// The way for attachments and for many arguments.
     fn send_any<R>(&self, send: impl FnOnce(&[Outgoing<'_>]) -> Result<R>) -> Result<R> {
-        let refs: Vec<&RawRef> = self.attachments.refs.iter().map(|raw| &**raw).collect();
-        let handles: Vec<&RawHandle> = self.attachments.handles.iter().map(|raw| &**raw).collect();
-        let segments = self.inline[..self.count.min(INLINE_MAX)].iter().chain(&self.more);
-        let mut start = Segment::default();
+        let lent: Vec<Lent<'_>> = self.carried.iter().map(|(_, carried)| carried.lend()).collect();
+        let ends = self.ends[..self.count.min(INLINE_MAX)].iter().chain(&self.more_ends);
+        let mut start = 0;
         let mut outgoing = Vec::with_capacity(self.count);
-        for end in segments {
-            let bytes = &self.bytes[start.bytes_end..end.bytes_end];
-            let refs = &refs[start.refs_end..end.refs_end];
-            let handles = &handles[start.handles_end..end.handles_end];
-            outgoing.push(match refs {
-                [object] if end.is_object => Outgoing::Object(object),
-                _ if refs.is_empty() && handles.is_empty() => Outgoing::Plain(bytes),
-                _ => Outgoing::Carrying(OutgoingCarrying { bytes, refs, handles }),
-            });
+        for (place, end) in ends.enumerate() {
+            let bytes = &self.bytes[start..*end];
             start = *end;
+            let carried = self.carried.binary_search_by_key(&place, |(place, _)| *place);
+            outgoing.push(match carried {
+                Ok(index) => lent[index].beside(bytes),
+                Err(_) => Outgoing::Plain(bytes),
+            });
         }
         send(&outgoing)
     }
 }
 
-impl Attachments {
-    fn is_empty(&self) -> bool {
-        self.refs.is_empty() && self.handles.is_empty()
-    }
-
-    /// Lends a value with its attachments to a host function.
-    pub(crate) fn lend_value<R>(
-        &self,
-        bytes: &[u8],
-        send: impl FnOnce(Outgoing<'_>) -> Result<R>,
-    ) -> Result<R> {
-        if self.is_empty() {
-            return send(Outgoing::Plain(bytes));
+impl Carried {
+    fn lend(&self) -> Lent<'_> {
+        match self {
+            Carried::Attachments(attachments) => attachments.lend(),
+            Carried::Object(object) => Lent::Object(object),
         }
-        let refs: Vec<&RawRef> = self.refs.iter().map(|raw| &**raw).collect();
-        let handles: Vec<&RawHandle> = self.handles.iter().map(|raw| &**raw).collect();
-        send(Outgoing::Carrying(OutgoingCarrying { bytes, refs: &refs, handles: &handles }))
+    }
+}
+
+/// What stands beside or instead of bytes, as the host takes it.
+pub(crate) enum Lent<'a> {
+    Attachments { refs: Vec<&'a RawRef>, handles: Vec<&'a RawHandle> },
+    Object(&'a RawRef),
+}
+
+impl Lent<'_> {
+    pub(crate) fn beside<'a>(&'a self, bytes: &'a [u8]) -> Outgoing<'a> {
+        match self {
+            Lent::Attachments { refs, handles } => {
+                Outgoing::Carrying(OutgoingCarrying { bytes, refs, handles })
+            }
+            Lent::Object(object) => Outgoing::Object(object),
+        }
+    }
+}
+
+impl Attachments {
+    pub(crate) fn lend(&self) -> Lent<'_> {
+        Lent::Attachments {
+            refs: self.refs.iter().map(|raw| &**raw).collect(),
+            handles: self.handles.iter().map(|raw| &**raw).collect(),
+        }
     }
 
     /// Gives a value away with its attachments. Of what the actor goes on
     /// holding it gives another ref or handle.
-    #[inline]
     pub(crate) fn into_value(self, bytes: Vec<u8>) -> host::Value {
-        if self.is_empty() {
-            return host::Value::Plain(bytes);
-        }
         let give_ref = |raw| Rc::try_unwrap(raw).unwrap_or_else(|held| RawRef::clone(&held));
         let give_handle = |raw| Rc::try_unwrap(raw).unwrap_or_else(|held| RawHandle::clone(&held));
         host::Value::Carrying(host::Carrying {

@@ -2,7 +2,7 @@
 //! works on a value, this thread's attachments are where `Serialize` puts them
 //! and `Deserialize` finds them; at any other time serialising one is an error.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::rc::Rc;
 
 use serde::de::{Error as _, Visitor};
@@ -18,7 +18,7 @@ const EXTENSION_HANDLE: i8 = 2;
 /// The name by which rmp-serde knows that a newtype is an extension.
 const EXTENSION: &str = "_ExtStruct";
 
-/// Refs and handles beside one or more values.
+/// Refs and handles beside a value; indices in its bytes count in these.
 #[derive(Default)]
 pub(crate) struct Attachments {
     pub(crate) refs: Vec<Rc<RawRef>>,
@@ -27,72 +27,92 @@ pub(crate) struct Attachments {
 
 impl Attachments {
     /// What the host delivered with a value.
-    pub(crate) fn received(refs: Vec<RawRef>, handles: Vec<RawHandle>) -> Self {
-        Attachments {
+    pub(crate) fn received(refs: Vec<RawRef>, handles: Vec<RawHandle>) -> Box<Self> {
+        Box::new(Attachments {
             refs: refs.into_iter().map(Rc::new).collect(),
             handles: handles.into_iter().map(Rc::new).collect(),
-        }
+        })
     }
 }
 
 /// What the codec is doing on this thread.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Work {
     Nothing,
-    /// Encoding. Indices count from where the value's attachments begin.
-    Sending {
-        attachments: Attachments,
-        refs_start: usize,
-        handles_start: usize,
-    },
-    /// Decoding.
-    Receiving(Attachments),
+    Sending,
+    Receiving,
 }
 
 thread_local! {
-    static WORK: RefCell<Work> = const { RefCell::new(Work::Nothing) };
+    static WORK: Cell<Work> = const { Cell::new(Work::Nothing) };
+    /// Of the value at hand; none for nearly every value.
+    static ATTACHMENTS: Cell<Option<Box<Attachments>>> = const { Cell::new(None) };
 }
 
-/// Puts the outer work back, also when a `Serialize` of the user's panics.
-struct Restore(Option<Work>);
+/// Work on one value. Puts what was before back at its end, also when a
+/// `Serialize` of the user's panics.
+struct Turn {
+    work: Work,
+    attachments: Option<Box<Attachments>>,
+}
 
-impl Restore {
-    fn start(work: Work) -> Self {
-        Restore(Some(WORK.replace(work)))
+impl Turn {
+    #[inline]
+    fn begin(work: Work, attachments: Option<Box<Attachments>>) -> Self {
+        Turn { work: WORK.replace(work), attachments: ATTACHMENTS.replace(attachments) }
     }
 
-    fn finish(mut self) -> Work {
-        WORK.replace(self.0.take().unwrap_or(Work::Nothing))
+    #[inline]
+    fn end(mut self) -> Option<Box<Attachments>> {
+        ATTACHMENTS.replace(self.attachments.take())
     }
 }
 
-impl Drop for Restore {
+impl Drop for Turn {
+    #[inline]
     fn drop(&mut self) {
-        if let Some(outer) = self.0.take() {
-            WORK.set(outer);
+        WORK.set(self.work);
+        if std::thread::panicking() {
+            ATTACHMENTS.set(self.attachments.take());
         }
     }
 }
 
-/// Runs an encoder; the refs and handles it meets are added to `attachments`.
-pub(crate) fn collect<R>(attachments: &mut Attachments, encode: impl FnOnce() -> R) -> R {
-    let refs_start = attachments.refs.len();
-    let handles_start = attachments.handles.len();
-    let attachments_now = std::mem::take(attachments);
-    let work = Work::Sending { attachments: attachments_now, refs_start, handles_start };
-    let restore = Restore::start(work);
+/// Runs an encoder; answers the refs and handles it met, too.
+#[inline]
+pub(crate) fn collect<R>(encode: impl FnOnce() -> R) -> (R, Option<Box<Attachments>>) {
+    let turn = Turn::begin(Work::Sending, None);
     let result = encode();
-    if let Work::Sending { attachments: collected, .. } = restore.finish() {
-        *attachments = collected;
-    }
-    result
+    (result, turn.end())
 }
 
 /// Runs a decoder that may take from `attachments`.
-pub(crate) fn lend<R>(attachments: Attachments, decode: impl FnOnce() -> R) -> R {
-    let restore = Restore::start(Work::Receiving(attachments));
+#[inline]
+pub(crate) fn lend<R>(attachments: Option<Box<Attachments>>, decode: impl FnOnce() -> R) -> R {
+    let turn = Turn::begin(Work::Receiving, attachments);
     let result = decode();
-    restore.finish();
+    turn.end();
     result
+}
+
+/// Adds to the value's attachments (`add` answers how many of the kind there
+/// are then) and answers the index; none if no value is being encoded.
+fn attach(add: impl FnOnce(&mut Attachments) -> usize) -> Option<usize> {
+    if WORK.get() != Work::Sending {
+        return None;
+    }
+    let mut attachments = ATTACHMENTS.take().unwrap_or_default();
+    let count = add(&mut attachments);
+    ATTACHMENTS.set(Some(attachments));
+    Some(count - 1)
+}
+
+/// Takes from the value's attachments, if a value is decoded.
+fn take<T>(find: impl FnOnce(&Attachments) -> Option<T>) -> Option<T> {
+    let attachments = ATTACHMENTS.take()?;
+    let found = if WORK.get() == Work::Receiving { find(&attachments) } else { None };
+    ATTACHMENTS.set(Some(attachments));
+    found
 }
 
 /// Four bytes that serde sees as bytes.
@@ -123,12 +143,9 @@ pub(crate) fn serialize_ref<S: Serializer>(
     raw: &Rc<RawRef>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    let index = WORK.with_borrow_mut(|work| match work {
-        Work::Sending { attachments, refs_start, .. } => {
-            attachments.refs.push(Rc::clone(raw));
-            Some(attachments.refs.len() - 1 - *refs_start)
-        }
-        Work::Nothing | Work::Receiving(_) => None,
+    let index = attach(|attachments| {
+        attachments.refs.push(Rc::clone(raw));
+        attachments.refs.len()
     });
     serialize_index(serializer, "an object ref", EXTENSION_REF, index)
 }
@@ -137,12 +154,9 @@ pub(crate) fn serialize_handle<S: Serializer>(
     raw: &Rc<RawHandle>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    let index = WORK.with_borrow_mut(|work| match work {
-        Work::Sending { attachments, handles_start, .. } => {
-            attachments.handles.push(Rc::clone(raw));
-            Some(attachments.handles.len() - 1 - *handles_start)
-        }
-        Work::Nothing | Work::Receiving(_) => None,
+    let index = attach(|attachments| {
+        attachments.handles.push(Rc::clone(raw));
+        attachments.handles.len()
     });
     serialize_index(serializer, "an actor handle", EXTENSION_HANDLE, index)
 }
@@ -185,10 +199,7 @@ pub(crate) fn deserialize_ref<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Rc<RawRef>, D::Error> {
     let index = deserialize_index(deserializer, EXTENSION_REF, "an object ref")?;
-    let found = WORK.with_borrow(|work| match work {
-        Work::Receiving(attachments) => attachments.refs.get(index).cloned(),
-        Work::Nothing | Work::Sending { .. } => None,
-    });
+    let found = take(|attachments| attachments.refs.get(index).cloned());
     found.ok_or_else(|| D::Error::custom(format_args!("no object ref {index} came with the value")))
 }
 
@@ -196,10 +207,7 @@ pub(crate) fn deserialize_handle<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Rc<RawHandle>, D::Error> {
     let index = deserialize_index(deserializer, EXTENSION_HANDLE, "an actor handle")?;
-    let found = WORK.with_borrow(|work| match work {
-        Work::Receiving(attachments) => attachments.handles.get(index).cloned(),
-        Work::Nothing | Work::Sending { .. } => None,
-    });
+    let found = take(|attachments| attachments.handles.get(index).cloned());
     found.ok_or_else(|| {
         D::Error::custom(format_args!("no actor handle {index} came with the value"))
     })

@@ -2,7 +2,6 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::attachments::Attachments;
 use crate::codec;
 use crate::error::{Error, Result};
 use crate::handle::{Handle, Target};
@@ -280,11 +279,12 @@ pub fn unknown_method(class: &Class, method: u32) -> Error {
 #[doc(hidden)]
 #[inline]
 pub fn reply<T: serde::Serialize>(value: T) -> Result<host::Value> {
-    let mut attachments = Attachments::default();
     let mut bytes = Scratch::take();
-    let encoded = codec::encode(&value, &mut bytes, &mut attachments);
+    let encoded = codec::encode(&value, &mut bytes);
     // What the result held is given away; what the actor holds too is not.
     drop(value);
-    encoded?;
-    Ok(attachments.into_value(bytes.into_exact()))
+    Ok(match encoded? {
+        None => host::Value::Plain(bytes.into_exact()),
+        Some(attachments) => attachments.into_value(bytes.into_exact()),
+    })
 }

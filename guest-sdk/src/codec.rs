@@ -16,17 +16,21 @@ const DEPTH_MAX: usize = 128;
 /// Why bytes are not a value, in words that fit behind `expected TYPE: `.
 pub(crate) type Malformed = String;
 
-/// Appends a value to a buffer; refs and handles in it go to `attachments`.
+/// Appends a value to a buffer; answers the refs and handles in it, if any.
+#[inline]
 pub(crate) fn encode<T: Serialize + ?Sized>(
     value: &T,
     bytes: &mut Vec<u8>,
-    attachments: &mut Attachments,
-) -> Result<(), Error> {
+) -> Result<Option<Box<Attachments>>, Error> {
     let start = bytes.len();
-    attachments::collect(attachments, || append(value, bytes)).map_err(|error| {
-        bytes.truncate(start);
-        cannot_encode::<T>(&error)
-    })
+    let (appended, attachments) = attachments::collect(|| append(value, bytes));
+    match appended {
+        Ok(()) => Ok(attachments),
+        Err(error) => {
+            bytes.truncate(start);
+            Err(cannot_encode::<T>(&error))
+        }
+    }
 }
 
 #[cold]
@@ -50,24 +54,110 @@ pub(crate) fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Malfor
 }
 
 /// Reads what [`to_vec`] wrote.
+#[inline]
 pub(crate) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Malformed> {
+    let length = scalar_length(bytes);
+    if length.is_some_and(|length| length < bytes.len()) {
+        return Err(trailing());
+    }
     let mut decoder = rmp_serde::Deserializer::from_read_ref(bytes);
     decoder.set_max_depth(DEPTH_MAX);
-    let value = T::deserialize(&mut decoder).map_err(|error| error.to_string())?;
+    let value = T::deserialize(&mut decoder).map_err(malformed)?;
+    if length.is_some() {
+        return Ok(value);
+    }
     // The decoder does not say where it is; at the end it cannot read on.
     match IgnoredAny::deserialize(&mut decoder) {
         Err(rmp_serde::decode::Error::InvalidMarkerRead(_)) => Ok(value),
-        Ok(_) | Err(_) => Err("more bytes follow the value".to_owned()),
+        Ok(_) | Err(_) => Err(trailing()),
     }
 }
 
-/// Reads a value that came from the host.
-pub(crate) fn decode<T: DeserializeOwned>(value: host::Value) -> Result<T, Malformed> {
-    let (bytes, received) = match value {
-        host::Value::Plain(bytes) => (bytes, Attachments::default()),
-        host::Value::Carrying(host::Carrying { bytes, refs, handles }) => {
-            (bytes, Attachments::received(refs, handles))
-        }
+#[cold]
+fn malformed(error: rmp_serde::decode::Error) -> Malformed {
+    error.to_string()
+}
+
+#[cold]
+fn trailing() -> Malformed {
+    "more bytes follow the value".to_owned()
+}
+
+/// The bytes that a value has, if its first few tell: numbers, text, bytes.
+#[inline]
+fn scalar_length(bytes: &[u8]) -> Option<usize> {
+    let length = |at: usize| bytes.get(at).copied().map(usize::from);
+    let long = |count: usize| {
+        let bytes = bytes.get(1..=count)?;
+        Some(bytes.iter().fold(0, |sum, byte| (sum << 8) | usize::from(*byte)))
     };
-    attachments::lend(received, || from_slice(&bytes))
+    Some(match *bytes.first()? {
+        0x00..=0x7f | 0xc0 | 0xc2 | 0xc3 | 0xe0..=0xff => 1,
+        first @ 0xa0..=0xbf => 1 + usize::from(first & 0x1f),
+        0xc4 | 0xd9 => length(1)?.saturating_add(2),
+        0xc5 | 0xda => long(2)?.saturating_add(3),
+        0xc6 | 0xdb => long(4)?.saturating_add(5),
+        0xcc | 0xd0 => 2,
+        0xcd | 0xd1 => 3,
+        0xca | 0xce | 0xd2 => 5,
+        0xcb | 0xcf | 0xd3 => 9,
+        _ => return None,
+    })
+}
+
+/// Reads a value that came from the host.
+#[inline]
+pub(crate) fn decode<T: DeserializeOwned>(value: host::Value) -> Result<T, Malformed> {
+    match value {
+        host::Value::Plain(bytes) => attachments::lend(None, || from_slice(&bytes)),
+        host::Value::Carrying(host::Carrying { bytes, refs, handles }) => {
+            let received = Attachments::received(refs, handles);
+            attachments::lend(Some(received), || from_slice(&bytes))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: T) {
+        let mut bytes = to_vec(&value).expect("it can be encoded");
+        if let Some(length) = scalar_length(&bytes) {
+            assert_eq!(length, bytes.len(), "{value:?}");
+        }
+        assert_eq!(from_slice::<T>(&bytes).as_ref(), Ok(&value));
+        for end in 0..bytes.len().min(100) {
+            assert!(from_slice::<T>(&bytes[..end]).is_err(), "{value:?} cut at {end}");
+        }
+        bytes.push(0);
+        assert_eq!(from_slice::<T>(&bytes), Err(trailing()), "{value:?}");
+    }
+
+    #[test]
+    fn values_come_back_and_nothing_may_follow_them() {
+        for bits in 0..64 {
+            check(1u64 << bits);
+            check(-1i64 << bits);
+        }
+        check(1.5f32);
+        check(1.5f64);
+        check(true);
+        check(());
+        for length in [0, 31, 32, 255, 256, 65_535, 65_536] {
+            check("x".repeat(length));
+            check(crate::Bytes::from(vec![7; length]));
+            check(vec![7u8; length]);
+        }
+        check(std::collections::BTreeMap::from([(1, vec![Some("a".to_owned()), None])]));
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Deep(#[allow(dead_code, reason = "only decoded")] Vec<Deep>);
+
+        let deep = [vec![0x91; 100_000], vec![0x90]].concat();
+        assert!(from_slice::<Deep>(&deep).is_err());
+    }
 }

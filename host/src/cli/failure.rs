@@ -103,13 +103,14 @@ impl Failure {
     fn text(&self, verbose: bool) -> String {
         let mut text = format!("error: {}\n", one_line(&self.message));
         if let Some(Error::Trapped { backtrace, .. }) = self.cause.as_deref() {
-            let lines: Vec<_> = backtrace.lines().collect();
-            let shown = if verbose { lines.len() } else { lines.len().min(BACKTRACE_LINES) };
-            for line in &lines[..shown] {
-                text.push_str(&format!("    at {}\n", one_line(line)));
+            let all = frames(backtrace);
+            let own = if verbose { &all[..] } else { past_panic(&all) };
+            let shown = if verbose { own.len() } else { own.len().min(BACKTRACE_LINES) };
+            for frame in &own[..shown] {
+                text.push_str(&format!("    at {frame}\n"));
             }
-            if shown < lines.len() {
-                text.push_str(&format!("    … {} more (-v shows them)\n", lines.len() - shown));
+            if shown < all.len() {
+                text.push_str(&format!("    … {} more (-v shows them)\n", all.len() - shown));
             }
         }
         if let Some(more) = &self.more {
@@ -131,7 +132,7 @@ impl Failure {
             }
             Some(Error::Trapped { method, backtrace, .. }) => {
                 object.insert("method".into(), method.clone().into());
-                object.insert("backtrace".into(), backtrace.lines().collect());
+                object.insert("backtrace".into(), frames(backtrace).into());
             }
             Some(Error::Died { actor, cause, .. }) => {
                 object.insert("actor".into(), actor.clone().into());
@@ -153,6 +154,22 @@ impl Failure {
             (None, Exit::Interrupted) => "interrupted",
         }
     }
+}
+
+/// The frames of a guest's backtrace, innermost first, with names as their
+/// authors wrote them.
+fn frames(backtrace: &str) -> Vec<String> {
+    let name = |line: &str| one_line(&format!("{:#}", rustc_demangle::demangle(line.trim())));
+    backtrace.lines().map(name).collect()
+}
+
+/// The frames without the innermost ones that are only a panic on its way.
+fn past_panic(frames: &[String]) -> &[String] {
+    const MACHINERY: [&str; 6] = ["abort", "std::", "core::", "alloc::", "rust_", "__rust"];
+    let is_machinery = |frame: &String| MACHINERY.iter().any(|part| frame.starts_with(part));
+    let skipped = frames.iter().take_while(|frame| is_machinery(frame)).count();
+    // Where all of it is the library's, that is what there is to see.
+    if skipped == frames.len() { frames } else { &frames[skipped..] }
 }
 
 impl std::fmt::Display for Failure {
@@ -187,6 +204,22 @@ mod tests {
         assert_eq!(lines.len(), 1 + BACKTRACE_LINES + 1);
         assert_eq!(lines[9], "    … 2 more (-v shows them)");
         assert_eq!(trapped(10).text(true).lines().count(), 11);
+    }
+
+    #[test]
+    fn a_backtrace_begins_in_the_guests_own_code() {
+        let error = Error::Trapped {
+            method: "A.b".into(),
+            message: "x".into(),
+            backtrace: "abort\n_RNvNtCshXfaRvt2tfW_3std7process5abort\nmine\nstd::x".into(),
+        };
+        let failure = Failure::call("A.b()", error);
+        let text = failure.text(false);
+        assert!(
+            text.ends_with("\n    at mine\n    at std::x\n    … 2 more (-v shows them)\n"),
+            "{text}"
+        );
+        assert!(failure.text(true).contains("    at std::process::abort\n"));
     }
 
     #[test]

@@ -209,7 +209,7 @@ mod tests {
             "error: the following required arguments were not provided: <FILE|PATH>; \
              see `host run --help`"
         );
-        assert!(refused("host rnu x").contains("'run'"));
+        assert!(refused("host rum x").contains("'run'"));
         assert!(refused("host run x --dir a:r0").contains("PATH[:ro][=GUESTPATH]"));
         assert!(refused("host run x --memory 1G").contains("use B, KB"));
     }

@@ -74,7 +74,7 @@ pub(super) async fn load(
     let loaded = tokio::select! {
         loaded = &mut loading => loaded,
         () = tokio::time::sleep(NOTICEABLE) => {
-            console.progress(&format!("compiling {}, once …", source.name()));
+            console.progress(&format!("compiling {} …", source.name()));
             loading.await
         }
     };

@@ -69,7 +69,7 @@ impl Stop {
             done = work => done,
             () = self.interrupted.cancelled() => Err(Failure::interrupted("interrupted")),
             () = self.unread.cancelled() => {
-                Err(Failure::interrupted("nobody reads the output any more"))
+                Err(Failure::interrupted("stdout is closed or full"))
             }
         }
     }

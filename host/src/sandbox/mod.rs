@@ -5,8 +5,8 @@
 //! actor. What a guest asks for goes to the [`Services`] it was given; no
 //! policy lives here.
 //!
-//! Start with [`engine`] for how guests are bounded and made to yield, and
-//! with [`instance`] for the way a call takes.
+//! Start with `engine.rs` for how guests are bounded and made to yield, and
+//! with `instance.rs` for the way a call takes.
 
 mod cache;
 mod code;
