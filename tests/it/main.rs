@@ -1,6 +1,8 @@
 //! What one host promises, seen from outside: guest programs run in a node,
 //! and the tests are their callers.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod bounds;
 mod cancel;
 mod concurrency;
