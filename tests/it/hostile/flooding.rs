@@ -3,7 +3,7 @@
 use host::log::Source;
 use host_core::spec::Options;
 use host_core::{Error, limits};
-use tests::{Later, Object};
+use tests::{Later, Object, until};
 
 use super::{attack, attack_with};
 
@@ -74,6 +74,11 @@ fn calls_that_nobody_reads() {
         assert!(error.starts_with("MailboxFull("), "{error}");
         never.fulfil(1);
         assert_eq!(busy.get().await, Ok(1));
+        // Its answer comes before the next call is taken out.
+        until("all are read", || {
+            target.snapshot(&arena.world).is_some_and(|seen| seen.waiting == 0)
+        })
+        .await;
         assert_eq!(target.ask("ping", ()).await, Ok(true));
     });
 }
