@@ -6,7 +6,7 @@ use host_core::id::Label;
 use host_core::package::ClassInfo;
 use host_core::placement::Reserve;
 use host_core::resources::Resources;
-use host_core::spec::{ActorSpec, Options};
+use host_core::spec::Options;
 use host_core::{ActorId, Cause, Error, JobId, limits};
 use parking_lot::Mutex;
 
@@ -39,16 +39,26 @@ impl Inner {
             )));
         }
         let id = ActorId { node: self.id, seq: self.next_seq() };
-        if let Some(holder) = self.claim_name(&spec, id, reuse)? {
-            return Ok(holder);
-        }
-        let label = Label { class: info.name.as_str().into(), id };
-        let role = Role::Class { index, args: Mutex::new(args) };
         let asked = spec.resources.clone();
-        let actor = Actor::new(label, job, package.clone(), spec, role, self.this());
+        let full_name = spec.name.clone().map(|name| (name, spec.namespace.clone()));
+        let make = || {
+            let label = Label { class: info.name.as_str().into(), id };
+            let role = Role::Class { index, args: Mutex::new(args) };
+            let actor = Actor::new(label, job, package.clone(), spec, role, self.this());
+            // Known before it asks: a grant may come at once, from another
+            // thread.
+            self.actors.lock().insert(id, actor.clone());
+            actor
+        };
+        let actor = match &full_name {
+            Some((name, namespace)) => match self.make_named(name, namespace, id, reuse, make)? {
+                Named::Made(actor) => actor,
+                Named::There(holder) => return Ok(holder),
+            },
+            None if reuse => return Err(Error::Invalid("get_if_exists needs a name".into())),
+            None => make(),
+        };
         let handle = actor.handle();
-        // Known before it asks: a grant may come at once, from another thread.
-        self.actors.lock().insert(id, actor.clone());
         if asked.is_empty() {
             actor.grant();
         } else if let Err(error) = self.reserve(&actor, asked) {
@@ -62,29 +72,34 @@ impl Inner {
         Ok(handle)
     }
 
-    /// Claims the name, if the actor has one; or the actor that has it.
-    fn claim_name(
+    /// Claims the name and makes the actor, in one step: nobody sees a name
+    /// whose actor is not there.
+    fn make_named(
         &self,
-        spec: &ActorSpec,
+        name: &str,
+        namespace: &str,
         id: ActorId,
         reuse: bool,
-    ) -> Result<Option<Handle>, Error> {
-        let Some(name) = &spec.name else {
-            return if reuse {
-                Err(Error::Invalid("get_if_exists needs a name".into()))
-            } else {
-                Ok(None)
+        make: impl FnOnce() -> Arc<Actor>,
+    ) -> Result<Named, Error> {
+        loop {
+            let mut names = self.names.lock();
+            let Err(taken) = names.claim(namespace, name, id) else {
+                return Ok(Named::Made(make()));
             };
-        };
-        let taken = self.names.lock().claim(&spec.namespace, name, id);
-        let Err(taken) = taken else { return Ok(None) };
-        if reuse {
-            return self.lookup(name, &spec.namespace).map(Some);
+            drop(names);
+            if !reuse {
+                return Err(Error::Invalid(format!(
+                    "the name {name:?} is taken in namespace {namespace:?} by {}",
+                    taken.holder
+                )));
+            }
+            let holder = self.actors.lock().get(&taken.holder).cloned();
+            if let Some(holder) = holder {
+                return Ok(Named::There(holder.handle()));
+            }
+            // It ended just now, and gave the name back before it went.
         }
-        Err(Error::Invalid(format!(
-            "the name {name:?} is taken in namespace {:?} by {}",
-            spec.namespace, taken.holder
-        )))
     }
 
     /// Reserves what the actor asks for, now or when others have given back.
@@ -100,6 +115,14 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+/// Whom a name stands for.
+enum Named {
+    /// The actor that was made for it.
+    Made(Arc<Actor>),
+    /// The actor that has it.
+    There(Handle),
 }
 
 fn check_args(class: &ClassInfo, given: usize) -> Result<(), Error> {
