@@ -62,7 +62,7 @@ fn of_many_that_race_for_a_name_one_makes_the_actor_and_all_get_it() {
             racers.push(world.actor("basic", "Registrar", ()).await);
         }
         let mut rounds: Vec<Vec<Object<(String, i64)>>> = Vec::new();
-        for round in 0..10 {
+        for round in 0..40 {
             let name = format!("round {round}");
             let asked = racers.iter().map(|racer| racer.send("get_or_make", (&name,)).unwrap());
             rounds.push(asked.collect());
@@ -78,7 +78,7 @@ fn of_many_that_race_for_a_name_one_makes_the_actor_and_all_get_it() {
             counts.sort_unstable();
             assert_eq!(counts, (1..=RACERS as i64).collect::<Vec<_>>());
         }
-        assert_eq!(world.live("Counter").len(), 10);
+        assert_eq!(world.live("Counter").len(), 40);
     });
 }
 
