@@ -44,7 +44,7 @@ fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let rounds = if args.quick { 2 } else { 7 };
     let mut report = Report::new(args.only.clone());
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = host::node::runtime()?;
     runtime.block_on(async {
         let bench = guest::Bench::start(&args.guests).await?;
         for round in 0..rounds {
