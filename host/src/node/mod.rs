@@ -109,10 +109,16 @@ impl Node {
     /// Reads, checks and compiles a package; one that is loaded already is
     /// not loaded again.
     pub async fn load(&self, bytes: Vec<u8>) -> Result<Arc<Package>, LoadError> {
+        let id = Package::id_of(&bytes);
+        let loaded = self.0.packages.lock().get(&id).cloned();
+        if let Some(package) = loaded {
+            return Ok(package);
+        }
         let cache: Option<&Path> = self.0.config.code_cache.as_deref();
-        let package = Package::load(&self.0.engines, cache, bytes.into()).await?;
+        let package = Package::load(&self.0.engines, cache, id, bytes.into()).await?;
+        // Another may have loaded it meanwhile: the first stands.
         let mut packages = self.0.packages.lock();
-        let entry = packages.entry(package.code.id);
+        let entry = packages.entry(id);
         Ok(entry.or_insert_with(|| Arc::new(package)).clone())
     }
 

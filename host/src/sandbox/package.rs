@@ -107,11 +107,18 @@ pub enum LoadError {
 }
 
 impl Package {
+    /// The id of the package with these bytes.
+    pub fn id_of(bytes: &[u8]) -> PackageId {
+        PackageId(Sha256::digest(bytes).into())
+    }
+
     /// Checks and compiles a package file, or takes the compiled code from
-    /// the cache, and asks it for its classes.
+    /// the cache, and asks it for its classes. `id` is [`Package::id_of`] the
+    /// bytes.
     pub async fn load(
         engines: &Engines,
         cache: Option<&Path>,
+        id: PackageId,
         bytes: Arc<[u8]>,
     ) -> Result<Package, LoadError> {
         if bytes.len() as u64 > limits::PACKAGE_BYTES {
@@ -120,7 +127,6 @@ impl Package {
         let shape = code::read_shape(&bytes)?;
         let world = world_of(&shape)?;
         check_imports(&shape)?;
-        let id = PackageId(Sha256::digest(&bytes).into());
         let engine_world =
             engines.world(world).map_err(|error| LoadError::Unusable(format!("{error:#}")))?;
         let cache = cache.map(|folder| Cache::new(folder, &engine_world.engine));
