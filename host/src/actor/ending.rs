@@ -15,7 +15,7 @@ impl Actor {
     /// Carries out an order, after the life it was for is gone.
     pub(super) fn obey(self: &Arc<Self>, order: Order) {
         match order {
-            Order::End(cause) => self.die(cause, cause_in_words(cause)),
+            Order::End(cause) => self.die_of(cause),
             Order::Crash(error) => self.crashed(error, Cause::Crashed),
             Order::Restart => self.crashed(self.restarted(), Cause::Killed),
         }
@@ -24,7 +24,7 @@ impl Actor {
     /// Draws the consequences of an incarnation's end.
     pub(super) fn conclude(self: &Arc<Self>, end: End) {
         match end {
-            End::Done(cause) => self.die(cause, cause_in_words(cause)),
+            End::Done(cause) => self.die_of(cause),
             End::Crashed(error) => self.crashed(error, Cause::Crashed),
             End::Unborn(error) => self.die(Cause::ConstructorFailed, unborn(&error)),
             End::Driver(result) => {
@@ -52,7 +52,7 @@ impl Actor {
                     // Nothing went wrong in its calls: they share its death.
                     shared.running = running;
                     drop(shared);
-                    return self.die(cause, cause_in_words(cause));
+                    return self.die_of(cause);
                 }
                 drop(shared);
                 running.into_iter().for_each(|running| running.fail(failed.clone()));
@@ -72,6 +72,11 @@ impl Actor {
     fn restarted(&self) -> Error {
         let label = &self.label;
         Error::Unavailable(format!("{label} was killed, and starts anew; the call may have run"))
+    }
+
+    /// The actor's end, where the cause says all there is to say.
+    pub(super) fn die_of(&self, cause: Cause) {
+        self.die(cause, cause_in_words(cause));
     }
 
     /// The actor's end: everything that waits on it learns why.

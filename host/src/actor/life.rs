@@ -72,7 +72,7 @@ fn birth(actor: &Arc<Actor>, incarnation: u32) -> Birth {
         services: actor.env.services(),
         caller: Arc::new(Caller { identity, package: actor.package.clone(), me }),
         memory_bytes_max: actor.spec.memory_bytes_max,
-        profile: actor.env.profile(&actor.role),
+        profile: actor.env.profile(),
         output: actor.env.output(actor),
     }
 }

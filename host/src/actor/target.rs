@@ -27,7 +27,7 @@ pub trait Env: Send + Sync {
     fn services(&self) -> Arc<dyn Services>;
 
     /// What guests are granted.
-    fn profile(&self, role: &Role) -> Arc<Profile>;
+    fn profile(&self) -> Arc<Profile>;
 
     /// Where an actor's output goes.
     fn output(&self, actor: &Arc<Actor>) -> Arc<dyn Output>;
@@ -471,16 +471,13 @@ impl Target for Actor {
         };
         match life {
             Some(life) => {
-                self.die(Cause::Released, "its last handle was dropped".into());
-                drops::flat(LifeBox(life));
+                self.die_of(Cause::Released);
+                drops::flat(life);
             }
             None => self.wake(),
         }
     }
 }
-
-/// A life on its way to be dropped.
-struct LifeBox(#[allow(dead_code, reason = "held to be dropped")] Life);
 
 impl Actor {
     /// A handle to it.

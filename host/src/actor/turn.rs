@@ -153,7 +153,7 @@ impl Future for ActorTask {
                     actor.shared.lock().not_before = None;
                 }
                 Step::Obey(order, life) => {
-                    drops::flat(DropLife(life));
+                    drops::flat(life);
                     actor.obey(order);
                 }
                 Step::Turn(life) => {
@@ -167,8 +167,6 @@ impl Future for ActorTask {
         }
     }
 }
-
-struct DropLife(#[allow(dead_code, reason = "held to be dropped")] Life);
 
 impl ActorTask {
     /// The life is suspended or at rest; what wakes this task again?

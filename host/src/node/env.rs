@@ -7,7 +7,7 @@ use host_core::{Error, NodeId};
 use host_wasi::{Output, Profile};
 
 use super::Inner;
-use crate::actor::{Actor, Env, Role};
+use crate::actor::{Actor, Env};
 use crate::log::Sink;
 use crate::refs::Target;
 use crate::sandbox::Services;
@@ -18,8 +18,7 @@ impl Env for Inner {
         self.this()
     }
 
-    fn profile(&self, role: &Role) -> Arc<Profile> {
-        let _ = role;
+    fn profile(&self) -> Arc<Profile> {
         self.profile.clone()
     }
 
