@@ -9,12 +9,12 @@ use crate::attachments::Attachments;
 use crate::bytes::Bytes;
 use crate::codec;
 use crate::error::{Error, Result};
-use crate::host::{self, Outgoing, OutgoingCarrying, RawHandle, RawRef};
+use crate::host::{
+    self, Outgoing, OutgoingArguments, OutgoingArgumentsCarrying, OutgoingCarrying, RawHandle,
+    RawRef,
+};
 use crate::object::ObjectRef;
 use crate::scratch::Scratch;
-
-/// Arguments that need no allocation; nearly every method has fewer.
-const INLINE_MAX: usize = 4;
 
 /// Something that a method takes as a `T`: a `T`, a `&T`, or an
 /// [`ObjectRef<T>`](ObjectRef), whose value the callee gets once it is ready.
@@ -105,24 +105,16 @@ impl<const N: usize> IntoArg<Bytes> for &[u8; N] {
     }
 }
 
-/// What stands beside or instead of an argument's bytes.
-enum Carried {
-    Attachments(Box<Attachments>),
-    /// The argument is the value of this object.
-    Object(Rc<RawRef>),
-}
-
 /// The arguments of a call that is being put together.
 #[doc(hidden)]
 pub struct Args {
-    /// All of them, one behind the other.
+    /// Those that are values, one behind the other.
     bytes: Scratch,
-    count: usize,
-    /// Where each ends in `bytes`.
-    ends: [usize; INLINE_MAX],
-    more_ends: Vec<usize>,
-    /// By the argument's place, ascending.
-    carried: Vec<(usize, Carried)>,
+    count: u32,
+    /// What the bytes carry.
+    attachments: Option<Box<Attachments>>,
+    /// Those that are objects, with their places.
+    objects: Vec<(u32, Rc<RawRef>)>,
     /// The first argument that could not be encoded; sending answers it.
     problem: Option<Box<Error>>,
 }
@@ -134,9 +126,8 @@ impl Args {
         Args {
             bytes: Scratch::take(),
             count: 0,
-            ends: [0; INLINE_MAX],
-            more_ends: Vec::new(),
-            carried: Vec::new(),
+            attachments: None,
+            objects: Vec::new(),
             problem: None,
         }
     }
@@ -145,106 +136,62 @@ impl Args {
     #[inline]
     pub fn add<T>(&mut self, argument: impl IntoArg<T>) {
         argument.add_to(self);
+        self.count += 1;
     }
 
     #[inline]
     fn add_value<T: Serialize + ?Sized>(&mut self, value: &T) {
-        match codec::encode(value, &mut self.bytes) {
-            Ok(None) => {}
-            Ok(Some(attachments)) => {
-                self.carried.push((self.count, Carried::Attachments(attachments)));
-            }
-            Err(error) => {
-                self.problem.get_or_insert_with(|| Box::new(error));
-            }
+        if let Err(error) = codec::encode(value, &mut self.bytes, &mut self.attachments) {
+            self.problem.get_or_insert_with(|| Box::new(error));
         }
-        self.end_argument();
     }
 
     fn add_object<T>(&mut self, object: ObjectRef<T>) {
-        self.carried.push((self.count, Carried::Object(object.into_raw())));
-        self.end_argument();
-    }
-
-    #[inline]
-    fn end_argument(&mut self) {
-        let end = self.bytes.len();
-        match self.ends.get_mut(self.count) {
-            Some(slot) => *slot = end,
-            None => self.more_ends.push(end),
-        }
-        self.count += 1;
+        self.objects.push((self.count, object.into_raw()));
     }
 
     /// Hands the arguments to a host function.
     #[inline]
-    pub(crate) fn send<R>(mut self, send: impl FnOnce(&[Outgoing<'_>]) -> Result<R>) -> Result<R> {
+    pub(crate) fn send<R>(
+        mut self,
+        send: impl FnOnce(OutgoingArguments<'_>) -> Result<R>,
+    ) -> Result<R> {
         if let Some(problem) = self.problem.take() {
             return Err(*problem);
         }
-        let mut start = 0;
-        match (self.count, self.carried.is_empty()) {
-            (0, _) => send(&[]),
-            (1, true) => send(&[Outgoing::Plain(&self.bytes)]),
-            (2..=INLINE_MAX, true) => {
-                let outgoing: [Outgoing<'_>; INLINE_MAX] = std::array::from_fn(|index| {
-                    let end = self.ends[index].max(start);
-                    Outgoing::Plain(&self.bytes[std::mem::replace(&mut start, end)..end])
-                });
-                send(&outgoing[..self.count])
-            }
-            _ => self.send_any(send),
+        if self.attachments.is_none() && self.objects.is_empty() {
+            return send(OutgoingArguments::Plain(&self.bytes));
         }
-    }
-
-    /// The way for attachments and for many arguments.
-    fn send_any<R>(&self, send: impl FnOnce(&[Outgoing<'_>]) -> Result<R>) -> Result<R> {
-        let lent: Vec<Lent<'_>> = self.carried.iter().map(|(_, carried)| carried.lend()).collect();
-        let ends = self.ends[..self.count.min(INLINE_MAX)].iter().chain(&self.more_ends);
-        let mut start = 0;
-        let mut outgoing = Vec::with_capacity(self.count);
-        for (place, end) in ends.enumerate() {
-            let bytes = &self.bytes[start..*end];
-            start = *end;
-            let carried = self.carried.binary_search_by_key(&place, |(place, _)| *place);
-            outgoing.push(match carried {
-                Ok(index) => lent[index].beside(bytes),
-                Err(_) => Outgoing::Plain(bytes),
-            });
-        }
-        send(&outgoing)
+        let lent = self.attachments.as_ref().map(|attachments| attachments.lend());
+        let Lent { refs, handles } = lent.unwrap_or_default();
+        let objects: Vec<(u32, &RawRef)> =
+            self.objects.iter().map(|(place, raw)| (*place, &**raw)).collect();
+        send(OutgoingArguments::Carrying(OutgoingArgumentsCarrying {
+            bytes: &self.bytes,
+            refs: &refs,
+            handles: &handles,
+            objects: &objects,
+        }))
     }
 }
 
-impl Carried {
-    fn lend(&self) -> Lent<'_> {
-        match self {
-            Carried::Attachments(attachments) => attachments.lend(),
-            Carried::Object(object) => Lent::Object(object),
-        }
-    }
-}
-
-/// What stands beside or instead of bytes, as the host takes it.
-pub(crate) enum Lent<'a> {
-    Attachments { refs: Vec<&'a RawRef>, handles: Vec<&'a RawHandle> },
-    Object(&'a RawRef),
+/// What stands beside bytes, as the host takes it.
+#[derive(Default)]
+pub(crate) struct Lent<'a> {
+    refs: Vec<&'a RawRef>,
+    handles: Vec<&'a RawHandle>,
 }
 
 impl Lent<'_> {
     pub(crate) fn beside<'a>(&'a self, bytes: &'a [u8]) -> Outgoing<'a> {
-        match self {
-            Lent::Attachments { refs, handles } => {
-                Outgoing::Carrying(OutgoingCarrying { bytes, refs, handles })
-            }
-            Lent::Object(object) => Outgoing::Object(object),
-        }
+        let Lent { refs, handles } = self;
+        Outgoing::Carrying(OutgoingCarrying { bytes, refs, handles })
     }
 }
 
 impl Attachments {
     pub(crate) fn lend(&self) -> Lent<'_> {
-        Lent::Attachments {
+        Lent {
             refs: self.refs.iter().map(|raw| &**raw).collect(),
             handles: self.handles.iter().map(|raw| &**raw).collect(),
         }

@@ -78,12 +78,16 @@ impl Drop for Turn {
     }
 }
 
-/// Runs an encoder; answers the refs and handles it met, too.
+/// Runs an encoder; the refs and handles it meets are added.
 #[inline]
-pub(crate) fn collect<R>(encode: impl FnOnce() -> R) -> (R, Option<Box<Attachments>>) {
-    let turn = Turn::begin(Work::Sending, None);
+pub(crate) fn collect<R>(
+    attachments: &mut Option<Box<Attachments>>,
+    encode: impl FnOnce() -> R,
+) -> R {
+    let turn = Turn::begin(Work::Sending, attachments.take());
     let result = encode();
-    (result, turn.end())
+    *attachments = turn.end();
+    result
 }
 
 /// Runs a decoder that may take from `attachments`.

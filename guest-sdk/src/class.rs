@@ -1,7 +1,6 @@
 //! What the macros say of a class and a driver, and how the SDK finds them.
 
-use serde::de::DeserializeOwned;
-
+use crate::arguments::Arguments;
 use crate::codec;
 use crate::error::{Error, Result};
 use crate::handle::{Handle, Target};
@@ -118,7 +117,7 @@ type Shared = std::rc::Rc<dyn Concurrent>;
 /// An actor that runs one call at a time.
 #[doc(hidden)]
 pub trait Sequential {
-    fn invoke(&mut self, method: u32, args: Vec<host::Value>) -> Result<host::Value>;
+    fn invoke(&mut self, method: u32, args: host::Arguments) -> Result<host::Value>;
 }
 
 /// An actor whose calls interleave where they await.
@@ -128,7 +127,7 @@ pub trait Concurrent {
     fn invoke(
         self: std::rc::Rc<Self>,
         method: u32,
-        args: Vec<host::Value>,
+        args: host::Arguments,
     ) -> crate::task::BoxFuture<Result<host::Value>>;
 }
 
@@ -176,94 +175,6 @@ impl<T, E> Fallible for std::result::Result<T, E> {
     type Error = E;
 }
 
-/// The arguments of one call, taken in order.
-#[doc(hidden)]
-pub struct Arguments {
-    values: std::vec::IntoIter<host::Value>,
-    class: &'static Class,
-    method: MethodName,
-    params: &'static [Param],
-    next: usize,
-}
-
-#[derive(Clone, Copy)]
-enum MethodName {
-    New,
-    Is(&'static str),
-}
-
-impl Arguments {
-    pub(crate) fn of_constructor(class: &'static Class, values: Vec<host::Value>) -> Result<Self> {
-        Self::new(class, MethodName::New, class.params, values)
-    }
-
-    /// The arguments of a method, if they are as many as it takes.
-    #[inline]
-    pub fn of_method(
-        class: &'static Class,
-        method: &'static Method,
-        values: Vec<host::Value>,
-    ) -> Result<Self> {
-        Self::new(class, MethodName::Is(method.name), method.params, values)
-    }
-
-    #[inline]
-    fn new(
-        class: &'static Class,
-        method: MethodName,
-        params: &'static [Param],
-        values: Vec<host::Value>,
-    ) -> Result<Self> {
-        if values.len() != params.len() {
-            return Err(wrong_count(class, method, params, values.len()));
-        }
-        Ok(Arguments { values: values.into_iter(), class, method, params, next: 0 })
-    }
-
-    /// The next argument.
-    #[inline]
-    pub fn take<T: DeserializeOwned>(&mut self) -> Result<T> {
-        let index = self.next;
-        self.next += 1;
-        let Some(value) = self.values.next() else {
-            return Err(wrong_count(self.class, self.method, self.params, index));
-        };
-        codec::decode(value).map_err(|malformed| self.malformed(index, &malformed))
-    }
-
-    #[cold]
-    fn malformed(&self, index: usize, malformed: &str) -> Error {
-        let place = qualified(self.class, self.method);
-        match self.params.get(index) {
-            Some(param) => Error::Invalid(format!(
-                "{place}: argument `{}` is not a {}: {malformed}",
-                param.name, param.ty
-            )),
-            None => Error::Invalid(format!("{place}: argument {index}: {malformed}")),
-        }
-    }
-}
-
-fn qualified(class: &Class, method: MethodName) -> String {
-    match method {
-        MethodName::New => format!("{}::new", class.name),
-        MethodName::Is(method) => format!("{}.{method}", class.name),
-    }
-}
-
-#[cold]
-fn wrong_count(class: &Class, method: MethodName, params: &[Param], given: usize) -> Error {
-    let params: Vec<String> =
-        params.iter().map(|param| format!("{}: {}", param.name, param.ty)).collect();
-    let noun = if params.len() == 1 { "argument" } else { "arguments" };
-    Error::Invalid(format!(
-        "{} takes {} {noun} ({}), got {given}",
-        qualified(class, method),
-        params.len(),
-        params.join(", "),
-    ))
-}
-
 /// A method that is not in the class's list.
 #[doc(hidden)]
 #[cold]
@@ -280,10 +191,12 @@ pub fn unknown_method(class: &Class, method: u32) -> Error {
 #[inline]
 pub fn reply<T: serde::Serialize>(value: T) -> Result<host::Value> {
     let mut bytes = Scratch::take();
-    let encoded = codec::encode(&value, &mut bytes);
+    let mut attachments = None;
+    let encoded = codec::encode(&value, &mut bytes, &mut attachments);
     // What the result held is given away; what the actor holds too is not.
     drop(value);
-    Ok(match encoded? {
+    encoded?;
+    Ok(match attachments {
         None => host::Value::Plain(bytes.into_exact()),
         Some(attachments) => attachments.into_value(bytes.into_exact()),
     })

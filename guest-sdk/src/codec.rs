@@ -16,21 +16,16 @@ const DEPTH_MAX: usize = 128;
 /// Why bytes are not a value, in words that fit behind `expected TYPE: `.
 pub(crate) type Malformed = String;
 
-/// Appends a value to a buffer; answers the refs and handles in it, if any.
+/// Appends a value to a buffer, and the refs and handles in it to those that
+/// are there already.
 #[inline]
 pub(crate) fn encode<T: Serialize + ?Sized>(
     value: &T,
     bytes: &mut Vec<u8>,
-) -> Result<Option<Box<Attachments>>, Error> {
-    let start = bytes.len();
-    let (appended, attachments) = attachments::collect(|| append(value, bytes));
-    match appended {
-        Ok(()) => Ok(attachments),
-        Err(error) => {
-            bytes.truncate(start);
-            Err(cannot_encode::<T>(&error))
-        }
-    }
+    attachments: &mut Option<Box<Attachments>>,
+) -> Result<(), Error> {
+    attachments::collect(attachments, || append(value, bytes))
+        .map_err(|error| cannot_encode::<T>(&error))
 }
 
 #[cold]
@@ -56,20 +51,64 @@ pub(crate) fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Malfor
 /// Reads what [`to_vec`] wrote.
 #[inline]
 pub(crate) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Malformed> {
-    let length = scalar_length(bytes);
-    if length.is_some_and(|length| length < bytes.len()) {
-        return Err(trailing());
+    let mut decoder = Decoder::new(bytes);
+    let value = decoder.next()?;
+    if decoder.ends() { Ok(value) } else { Err(trailing()) }
+}
+
+/// Reads values that stand one behind the other.
+pub(crate) struct Decoder<'a> {
+    bytes: &'a [u8],
+    inner: Inner<'a>,
+    /// Where it is: rmp-serde does not say. None behind a value that does not
+    /// show its length at its beginning.
+    at: Option<usize>,
+}
+
+type Inner<'a> = rmp_serde::Deserializer<rmp_serde::decode::ReadRefReader<'a, [u8]>>;
+
+impl<'a> Decoder<'a> {
+    #[inline]
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        let mut inner = Inner::from_read_ref(bytes);
+        inner.set_max_depth(DEPTH_MAX);
+        Decoder { bytes, inner, at: Some(0) }
     }
-    let mut decoder = rmp_serde::Deserializer::from_read_ref(bytes);
-    decoder.set_max_depth(DEPTH_MAX);
-    let value = T::deserialize(&mut decoder).map_err(malformed)?;
-    if length.is_some() {
-        return Ok(value);
+
+    /// The next value.
+    #[inline]
+    pub(crate) fn next<T: DeserializeOwned>(&mut self) -> Result<T, Malformed> {
+        let value = T::deserialize(&mut self.inner).map_err(malformed)?;
+        self.at = self.at.and_then(|at| Some(at + scalar_length(self.bytes.get(at..)?)?));
+        Ok(value)
     }
-    // The decoder does not say where it is; at the end it cannot read on.
-    match IgnoredAny::deserialize(&mut decoder) {
-        Err(rmp_serde::decode::Error::InvalidMarkerRead(_)) => Ok(value),
-        Ok(_) | Err(_) => Err(trailing()),
+
+    /// Whether nothing follows.
+    #[inline]
+    pub(crate) fn ends(mut self) -> bool {
+        match self.at {
+            Some(at) => at == self.bytes.len(),
+            // At the end it cannot read on.
+            None => matches!(
+                IgnoredAny::deserialize(&mut self.inner),
+                Err(rmp_serde::decode::Error::InvalidMarkerRead(_))
+            ),
+        }
+    }
+}
+
+/// How many values stand one behind the other; what is malformed counts as
+/// one, and ends them.
+#[cold]
+pub(crate) fn count(bytes: &[u8]) -> usize {
+    let mut inner = Decoder::new(bytes).inner;
+    let mut count = 0;
+    loop {
+        match IgnoredAny::deserialize(&mut inner) {
+            Ok(_) => count += 1,
+            Err(rmp_serde::decode::Error::InvalidMarkerRead(_)) => return count,
+            Err(_) => return count + 1,
+        }
     }
 }
 

@@ -6,9 +6,10 @@
 
 use std::cell::RefCell;
 
-use crate::class::{Arguments, Class, Construct, Driver, Registration, Run, Sequential};
+use crate::arguments::Arguments;
+use crate::class::{Class, Construct, Driver, Registration, Run, Sequential};
 use crate::error::{Error, Result};
-use crate::host::Value;
+use crate::host::{self, Value};
 use crate::logger;
 
 /// What is linked into this program.
@@ -77,11 +78,11 @@ fn become_actor(instance: Instance) -> Result<()> {
 
 /// Makes this instance a sequential actor.
 #[cfg(not(all(target_family = "wasm", feature = "async")))]
-pub(crate) fn construct(class: &'static Class, values: Vec<Value>) -> Result<()> {
+pub(crate) fn construct(class: &'static Class, values: host::Arguments) -> Result<()> {
     logger::start();
     match class.construct {
         Construct::Sequential(construct) => {
-            let actor = construct(Arguments::of_constructor(class, values)?)?;
+            let actor = construct(Arguments::of_constructor(class, values))?;
             become_actor(Instance::Sequential(actor))
         }
         #[cfg(feature = "async")]
@@ -97,7 +98,7 @@ pub(crate) fn forget() {
 
 /// Calls a method of a sequential actor.
 #[inline]
-pub(crate) fn invoke(method: u32, values: Vec<Value>) -> Result<Value> {
+pub(crate) fn invoke(method: u32, values: host::Arguments) -> Result<Value> {
     ACTOR.with(|slot| match slot.try_borrow_mut() {
         Ok(mut slot) => match &mut *slot {
             Some(Instance::Sequential(actor)) => actor.invoke(method, values),
@@ -141,9 +142,12 @@ mod concurrent {
     use crate::task::{InCall, OfCall};
 
     /// Makes this instance an actor of either kind.
-    pub(crate) async fn construct_async(class: &'static Class, values: Vec<Value>) -> Result<()> {
+    pub(crate) async fn construct_async(
+        class: &'static Class,
+        values: host::Arguments,
+    ) -> Result<()> {
         logger::start();
-        let args = Arguments::of_constructor(class, values)?;
+        let args = Arguments::of_constructor(class, values);
         let instance = match class.construct {
             Construct::Sequential(construct) => Instance::Sequential(construct(args)?),
             Construct::Concurrent(construct) => Instance::Concurrent(construct(args).await?),
@@ -152,7 +156,11 @@ mod concurrent {
     }
 
     /// Calls a method of an actor of either kind.
-    pub(crate) async fn invoke_async(call: u64, method: u32, values: Vec<Value>) -> Result<Value> {
+    pub(crate) async fn invoke_async(
+        call: u64,
+        method: u32,
+        values: host::Arguments,
+    ) -> Result<Value> {
         let concurrent = ACTOR.with(|slot| match slot.try_borrow() {
             Ok(slot) => match &*slot {
                 Some(Instance::Concurrent(actor)) => Some(std::rc::Rc::clone(actor)),

@@ -64,7 +64,10 @@
 //! and methods take `&self`. Calls of such packages cost several times as much
 //! as those of others.
 
+#[cfg(any(test, all(target_family = "wasm", feature = "allocator")))]
+mod allocator;
 mod args;
+mod arguments;
 mod attachments;
 mod bytes;
 mod call;
@@ -120,14 +123,17 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::args::Args;
+    pub use crate::arguments::Arguments;
     #[cfg(feature = "async")]
     pub use crate::class::Concurrent;
     pub use crate::class::{
-        Arguments, Class, Construct, Driver, Fallible, Method, Param, Registration, Run,
-        Sequential, reply, unknown_method,
+        Class, Construct, Driver, Fallible, Method, Param, Registration, Run, Sequential, reply,
+        unknown_method,
     };
     pub use crate::error::{MessageOnly, MethodError, Outcome};
     pub use crate::handle::Target;
+    /// Arguments as the host hands them over.
+    pub use crate::host::Arguments as Values;
     pub use crate::host::Value;
     pub use crate::options::{ActorOptions, Spawning};
     #[cfg(feature = "async")]

@@ -87,7 +87,9 @@ impl<'de, T> Deserialize<'de> for ObjectRef<T> {
 /// ```
 pub fn put<T: Serialize>(value: &T) -> Result<ObjectRef<T>> {
     let mut bytes = Scratch::take();
-    let stored = match codec::encode(value, &mut bytes)? {
+    let mut attachments = None;
+    codec::encode(value, &mut bytes, &mut attachments)?;
+    let stored = match attachments {
         None => host::put(Outgoing::Plain(&bytes)),
         Some(attachments) => host::put(attachments.lend().beside(&bytes)),
     };

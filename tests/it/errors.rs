@@ -1,7 +1,7 @@
 //! What callers are told when a call fails.
 
-use host_core::Error;
 use host_core::spec::Options;
+use host_core::{Cause, Error};
 use serde::Deserialize;
 use tests::{Object, check};
 
@@ -108,14 +108,17 @@ fn wrong_arguments_are_refused_by_name() {
 }
 
 #[test]
-fn an_unknown_class_and_wrong_constructor_arguments_are_refused_at_once() {
+fn an_unknown_class_is_refused_at_once_and_wrong_arguments_by_the_constructor() {
     check(async |world| {
         let package = world.load("lives").await;
         let refused = world.spawn(&package, "Crtic", (), Options::default()).map(drop);
         let Err(Error::Invalid(text)) = refused else { panic!("{refused:?}") };
         assert!(text.contains("\"Crtic\"") && text.contains("Critic, "), "{text}");
-        let refused = world.spawn(&package, "Unborn", (1, 2), Options::default()).map(drop);
-        let Err(Error::Invalid(text)) = refused else { panic!("{refused:?}") };
-        assert_eq!(text, "Unborn.new takes 1 arguments (how: String), not 2");
+        let unborn = world.spawn(&package, "Unborn", (1, 2), Options::default()).unwrap();
+        let answer = unborn.ask::<bool>("ping", ()).await;
+        let Err(Error::Died { cause: Cause::ConstructorFailed, message, .. }) = answer else {
+            panic!("{answer:?}")
+        };
+        assert!(message.contains("Unborn::new takes 1 argument (how: String), got 2"), "{message}");
     });
 }

@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use host::node::Job;
-use host::refs::{Arg, Attached, ObjectRef, Value};
+use host::refs::{Args as CallArgs, Attached, ObjectRef, Value};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -27,8 +27,8 @@ const EXTENSION: &str = "_ExtStruct";
 #[derive(Default)]
 struct Work {
     attached: Attached,
-    /// The value is one object, to be replaced by what it holds.
-    replaced: bool,
+    /// The value is this object's.
+    replaced: Option<ObjectRef>,
     job: Option<Arc<Job>>,
 }
 
@@ -38,8 +38,8 @@ thread_local! {
 
 /// The arguments of one call: a tuple.
 pub trait Args {
-    /// Encodes each.
-    fn into_args(self) -> Vec<Arg>;
+    /// Encodes them, one behind the other.
+    fn into_args(self) -> CallArgs;
 }
 
 /// An object as an argument: the method gets its value.
@@ -48,8 +48,11 @@ pub struct Later<'a, T>(pub &'a Object<T>);
 macro_rules! args {
     ($($ty:ident $field:tt),*) => {
         impl<$($ty: Serialize),*> Args for ($($ty,)*) {
-            fn into_args(self) -> Vec<Arg> {
-                vec![$(encode(&self.$field)),*]
+            fn into_args(self) -> CallArgs {
+                #[allow(unused_mut, reason = "there may be none")]
+                let mut args = Encoded::default();
+                $(args.add($field, &self.$field);)*
+                args.finish()
             }
         }
     };
@@ -61,30 +64,44 @@ args!(A 0, B 1);
 args!(A 0, B 1, C 2);
 args!(A 0, B 1, C 2, D 3);
 
-impl Args for Vec<Arg> {
-    fn into_args(self) -> Vec<Arg> {
+impl Args for CallArgs {
+    fn into_args(self) -> CallArgs {
         self
     }
 }
 
-/// Encodes one argument.
-pub(crate) fn encode<T: Serialize>(value: &T) -> Arg {
-    WORK.set(Some(Work::default()));
-    let bytes = rmp_serde::to_vec_named(value).expect("a test's arguments can be encoded");
-    let work = WORK.take().expect("set above");
-    if work.replaced {
-        let (mut refs, _) = work.attached.into_parts();
-        return Arg::Object(refs.remove(0));
+/// Arguments that are being encoded.
+#[derive(Default)]
+struct Encoded {
+    bytes: Vec<u8>,
+    attached: Attached,
+    objects: Vec<(u32, ObjectRef)>,
+}
+
+impl Encoded {
+    fn add<T: Serialize>(&mut self, place: u32, value: &T) {
+        let attached = std::mem::take(&mut self.attached);
+        WORK.set(Some(Work { attached, ..Work::default() }));
+        let bytes = rmp_serde::to_vec_named(value).expect("a test's arguments can be encoded");
+        let work = WORK.take().expect("set above");
+        self.attached = work.attached;
+        match work.replaced {
+            Some(object) => self.objects.push((place, object)),
+            None => self.bytes.extend(bytes),
+        }
     }
-    let plain = work.attached.refs.is_empty() && work.attached.handles.is_empty();
-    let attached = (!plain).then(|| Box::new(work.attached));
-    Arg::Value(Value { bytes: bytes.into(), attached })
+
+    fn finish(self) -> CallArgs {
+        let plain = self.attached.refs.is_empty() && self.attached.handles.is_empty();
+        let attached = (!plain).then(|| Box::new(self.attached));
+        CallArgs { values: Value { bytes: self.bytes.into(), attached }, objects: self.objects }
+    }
 }
 
 /// Decodes a result. Fails the test if it is no `T`.
 pub(crate) fn decode<T: DeserializeOwned>(job: &Arc<Job>, mut value: Value) -> T {
     let attached = value.attached.take().map(|attached| *attached).unwrap_or_default();
-    WORK.set(Some(Work { attached, replaced: false, job: Some(job.clone()) }));
+    WORK.set(Some(Work { attached, replaced: None, job: Some(job.clone()) }));
     let decoded = rmp_serde::from_slice(&value.bytes);
     WORK.set(None);
     decoded.unwrap_or_else(|error| {
@@ -134,8 +151,7 @@ fn index<'de, D: Deserializer<'de>>(deserializer: D, wanted: i8) -> Result<usize
 
 impl<T> Serialize for Later<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        add_ref(&self.0.object);
-        with_work(|work| work.replaced = true);
+        with_work(|work| work.replaced = Some(self.0.object.clone()));
         serializer.serialize_unit()
     }
 }

@@ -102,15 +102,21 @@ fn method_description(method: &Method) -> TokenStream {
     }
 }
 
-/// Statements that take the arguments into variables, and the variables.
+/// A statement that takes the arguments into variables, and the variables.
 fn take(params: &[Param]) -> (TokenStream, Vec<Ident>) {
     let names: Vec<Ident> =
         (0..params.len()).map(|index| format_ident!("__argument{index}")).collect();
     let takes = params.iter().zip(&names).map(|(param, name)| {
         let ty = &param.ty;
-        quote_spanned!(ty.span()=> let #name: #ty = __arguments.take::<#ty>()?;)
+        quote_spanned!(ty.span()=> let #name: #ty = __reader.take::<#ty>()?;)
     });
-    (quote!(#(#takes)*), names)
+    let take = quote! {
+        let (#(#names,)*) = __arguments.read(|__reader| {
+            #(#takes)*
+            ::std::result::Result::Ok((#(#names,)*))
+        })?;
+    };
+    (take, names)
 }
 
 /// Turns a `Result` into one with Greenroom's error.
@@ -148,7 +154,7 @@ fn construct(class: &Class) -> TokenStream {
     }
     if class.is_async {
         quote! {
-            ::greenroom::__private::Construct::Concurrent(|mut __arguments| {
+            ::greenroom::__private::Construct::Concurrent(|__arguments| {
                 ::std::boxed::Box::pin(async move {
                     #takes
                     let __actor: #path = #made;
@@ -161,7 +167,7 @@ fn construct(class: &Class) -> TokenStream {
         }
     } else {
         quote! {
-            ::greenroom::__private::Construct::Sequential(|mut __arguments| {
+            ::greenroom::__private::Construct::Sequential(|__arguments| {
                 #takes
                 let __actor: #path = #made;
                 ::std::result::Result::Ok(
@@ -191,11 +197,11 @@ fn arms(class: &Class) -> impl Iterator<Item = TokenStream> {
         let reply = quote_spanned!(returns.span()=> ::greenroom::__private::reply(__result));
         quote! {
             #place => {
-                let mut __arguments = ::greenroom::__private::Arguments::of_method(
+                let __arguments = ::greenroom::__private::Arguments::of_method(
                     &__CLASS,
                     &__CLASS.methods[#index],
                     __values,
-                )?;
+                );
                 #takes
                 let __result = #result;
                 #reply
@@ -213,7 +219,7 @@ fn sequential(class: &Class) -> TokenStream {
             fn invoke(
                 &mut self,
                 __method: u32,
-                __values: ::std::vec::Vec<::greenroom::__private::Value>,
+                __values: ::greenroom::__private::Values,
             ) -> ::greenroom::Result<::greenroom::__private::Value> {
                 let __actor = self;
                 match __method {
@@ -235,7 +241,7 @@ fn concurrent(class: &Class) -> TokenStream {
             fn invoke(
                 self: ::std::rc::Rc<Self>,
                 __method: u32,
-                __values: ::std::vec::Vec<::greenroom::__private::Value>,
+                __values: ::greenroom::__private::Values,
             ) -> ::greenroom::__private::BoxFuture<
                 ::greenroom::Result<::greenroom::__private::Value>,
             > {

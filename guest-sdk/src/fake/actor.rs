@@ -4,13 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, MutexGuard};
 
 use super::rules::method_name;
-use super::{
-    Argument, Call, Content, Ended, Parked, Running, State, Stored, Who, Work, World, must_end,
-};
+use super::{Call, Content, Ended, Parked, Running, State, Stored, Who, Work, World, must_end};
 use crate::class::Class;
 use crate::entry;
 use crate::error::{Cause, Error, Trap};
-use crate::host::{Value, receive, store};
+use crate::host::{Arguments, receive_args, store};
 
 /// How a call ended.
 pub(super) enum Outcome {
@@ -95,12 +93,9 @@ pub(super) fn take_call(state: &mut State, who: Who) -> Option<Call> {
 }
 
 fn failed_argument(state: &State, call: &Call) -> Option<Error> {
-    call.args.iter().find_map(|argument| match argument {
-        Argument::Value(_) => None,
-        Argument::Object(id) => match &state.objects.get(id)?.content {
-            Content::Failed(error) => Some(error.clone()),
-            Content::Ready(_) | Content::Pending => None,
-        },
+    call.args.objects.iter().find_map(|(_, id)| match &state.objects.get(id)?.content {
+        Content::Failed(error) => Some(error.clone()),
+        Content::Ready(_) | Content::Pending => None,
     })
 }
 
@@ -118,23 +113,18 @@ fn execute(call: &Call, class: &'static Class) -> Outcome {
 }
 
 /// The arguments as a guest gets them.
-pub(super) fn arguments(call: &Call) -> Vec<Value> {
+pub(super) fn arguments(call: &Call) -> Arguments {
     let (world, _) = super::here();
-    let stored: Vec<Stored> = {
+    let objects: Vec<(u32, Stored)> = {
         let state = world.lock();
-        call.args.iter().filter_map(|argument| stored(&state, argument)).collect()
-    };
-    stored.into_iter().map(|value| receive(&world, value)).collect()
-}
-
-fn stored(state: &State, argument: &Argument) -> Option<Stored> {
-    match argument {
-        Argument::Value(value) => Some(value.clone()),
-        Argument::Object(id) => match &state.objects.get(id)?.content {
+        let value = |id| match &state.objects.get(id)?.content {
             Content::Ready(value) => Some(value.clone()),
             Content::Failed(_) | Content::Pending => None,
-        },
-    }
+        };
+        let objects = call.args.objects.iter();
+        objects.filter_map(|(place, id)| Some((*place, value(id)?))).collect()
+    };
+    receive_args(&world, call.args.values.clone(), objects)
 }
 
 pub(super) fn panicked(payload: &(dyn std::any::Any + Send)) -> Outcome {

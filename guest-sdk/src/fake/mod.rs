@@ -23,7 +23,7 @@ pub(crate) use actor::{begin_restart, start};
 pub(crate) use executor::{Leaf, block_on};
 pub use state::LogLine;
 pub(crate) use state::{
-    Actor, Argument, Call, CallId, Content, DRIVER, ObjectId, Parked, Running, State, Stored,
+    Actor, Call, CallId, Content, DRIVER, ObjectId, Parked, Running, State, Stored, StoredArgs,
     Until, Wait, Who, Work, actor_id,
 };
 

@@ -4,8 +4,8 @@
 //! that has something to do. When nobody has, time jumps to the next deadline;
 //! when there is none, somebody waits for ever and is told so.
 
-use super::state::{Argument, CallId, Content, ObjectId, Parked, State, Until, Wait, WaitId, Who};
 use super::state::{Call, DRIVER, Work, actor_id};
+use super::state::{CallId, Content, ObjectId, Parked, State, Until, Wait, WaitId, Who};
 use crate::error::{Cause, Error};
 
 /// Calls that wait one for the next.
@@ -74,18 +74,12 @@ impl State {
     /// runs calls in order, also when the first still waits for an argument.
     pub(crate) fn next_call(&self, who: Who) -> Option<usize> {
         let actor = self.actor(who)?;
-        let deliverable = |call: &Call| call.args.iter().all(|argument| self.is_there(argument));
+        let deliverable =
+            |call: &Call| call.args.objects.iter().all(|(_, object)| self.is_settled(*object));
         if actor.class.is_concurrent() && actor.mailbox.front()?.work != Work::Construct {
             return actor.mailbox.iter().position(deliverable);
         }
         actor.mailbox.front().filter(|call| deliverable(call)).map(|_| 0)
-    }
-
-    fn is_there(&self, argument: &Argument) -> bool {
-        match argument {
-            Argument::Value(_) => true,
-            Argument::Object(object) => self.is_settled(*object),
-        }
     }
 
     pub(crate) fn is_settled(&self, id: ObjectId) -> bool {
@@ -230,11 +224,9 @@ impl State {
             .collect();
         let queued =
             self.actor(who).and_then(|actor| actor.mailbox.iter().find(|queued| queued.id == call));
-        for argument in queued.iter().flat_map(|queued| &queued.args) {
-            if let Argument::Object(object) = argument {
-                refs.push(*object);
-            }
-        }
+        refs.extend(
+            queued.iter().flat_map(|queued| &queued.args.objects).map(|(_, object)| *object),
+        );
         refs
     }
 

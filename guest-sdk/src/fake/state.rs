@@ -48,10 +48,12 @@ pub(crate) enum Content {
     Failed(Error),
 }
 
-#[derive(Clone)]
-pub(crate) enum Argument {
-    Value(Stored),
-    Object(ObjectId),
+/// The arguments of a call; it holds what is in them.
+#[derive(Clone, Default)]
+pub(crate) struct StoredArgs {
+    pub(crate) values: Stored,
+    /// Those that are objects, with their places.
+    pub(crate) objects: Vec<(u32, ObjectId)>,
 }
 
 /// A call in a mailbox.
@@ -59,7 +61,7 @@ pub(crate) enum Argument {
 pub(crate) struct Call {
     pub(crate) id: CallId,
     pub(crate) work: Work,
-    pub(crate) args: Vec<Argument>,
+    pub(crate) args: StoredArgs,
     /// None for a `tell`.
     pub(crate) result: Option<ObjectId>,
     pub(crate) deadline: Option<u64>,
@@ -269,13 +271,9 @@ impl State {
         }
     }
 
-    pub(crate) fn release_arguments(&mut self, args: Vec<Argument>) {
-        for argument in args {
-            match argument {
-                Argument::Value(value) => self.release(value),
-                Argument::Object(object) => self.release_object(object),
-            }
-        }
+    pub(crate) fn release_arguments(&mut self, args: StoredArgs) {
+        self.release(args.values);
+        args.objects.into_iter().for_each(|(_, object)| self.release_object(object));
     }
 
     /// Ends a call: its arguments are freed, its object gets its content, if

@@ -5,18 +5,19 @@ mod values;
 
 use std::sync::Arc;
 
-pub use values::Value;
-pub(crate) use values::{Carrying, Outgoing, OutgoingCarrying, RawHandle, RawRef};
-pub(crate) use values::{receive, store};
+pub use values::{Arguments, Value};
+pub(crate) use values::{ArgumentsCarrying, Carrying, RawHandle, RawRef};
+pub(crate) use values::{Outgoing, OutgoingArguments, OutgoingArgumentsCarrying, OutgoingCarrying};
+pub(crate) use values::{receive, receive_args, store};
 
-use values::argument;
+use values::{kept, sent};
 
 use super::{AfterKill, CallLimits, IfExists};
 use crate::class::Class;
 use crate::context::Identity;
 use crate::error::{Cause, Error, Result};
 use crate::fake::{
-    Actor, Argument, Call, CallId, Content, DRIVER, LogLine, ObjectId, Parked, State, Stored,
+    Actor, Call, CallId, Content, DRIVER, LogLine, ObjectId, Parked, State, Stored, StoredArgs,
     Until, Wait, Who, Work, actor_id, begin_restart, here, leave_call, start,
 };
 use crate::options::ActorOptions;
@@ -29,7 +30,7 @@ const NAMESPACE: &str = "default";
 
 pub(crate) fn spawn(
     class: &'static Class,
-    args: &[Outgoing<'_>],
+    args: OutgoingArguments<'_>,
     options: &ActorOptions,
     exists: IfExists,
 ) -> Result<RawHandle> {
@@ -59,7 +60,7 @@ pub(crate) fn spawn(
     let constructor = Call {
         id: CallId(state.next_id()),
         work: Work::Construct,
-        args: args.iter().map(|outgoing| argument(&mut state, outgoing)).collect(),
+        args: kept(&mut state, &args),
         result: None,
         deadline: None,
         retries: 0,
@@ -125,7 +126,7 @@ pub(crate) fn lookup(name: &str, namespace: Option<&str>) -> Result<RawHandle> {
 pub(crate) fn submit(
     target: &RawHandle,
     method: &str,
-    args: &[Outgoing<'_>],
+    args: OutgoingArguments<'_>,
     limits: CallLimits,
 ) -> Result<RawRef> {
     let id = enqueue(target, method, args, limits, true)?;
@@ -133,14 +134,14 @@ pub(crate) fn submit(
         .ok_or_else(|| Error::Invalid("a call without a result".to_owned()))
 }
 
-pub(crate) fn tell(target: &RawHandle, method: &str, args: &[Outgoing<'_>]) -> Result<()> {
+pub(crate) fn tell(target: &RawHandle, method: &str, args: OutgoingArguments<'_>) -> Result<()> {
     enqueue(target, method, args, CallLimits::default(), false).map(drop)
 }
 
 fn enqueue(
     target: &RawHandle,
     method: &str,
-    args: &[Outgoing<'_>],
+    args: OutgoingArguments<'_>,
     limits: CallLimits,
     wants_result: bool,
 ) -> Result<Option<ObjectId>> {
@@ -168,7 +169,7 @@ fn enqueue(
     let retries = limits.max_retries.or(actor.options.max_retries).unwrap_or(0);
     let id = CallId(state.next_id());
     let result = wants_result.then(|| state.add_object(Content::Pending, Some((who, id))));
-    let args = args.iter().map(|outgoing| argument(&mut state, outgoing)).collect();
+    let args = kept(&mut state, &args);
     let deadline = limits.timeout.and_then(|timeout| now.checked_add(timeout));
     let work = Work::Method(u32::try_from(index).unwrap_or(u32::MAX));
     let deadline = deadline.filter(|deadline| *deadline < u64::MAX);
@@ -219,10 +220,8 @@ pub(crate) fn kill(target: &RawHandle, after: AfterKill) -> Result<()> {
 pub(crate) fn put(value: Outgoing<'_>) -> Result<RawRef> {
     let (world, _) = here();
     let mut state = world.lock();
-    let id = match argument(&mut state, &value) {
-        Argument::Value(stored) => state.add_object(Content::Ready(stored), None),
-        Argument::Object(id) => id,
-    };
+    let stored = sent(&mut state, &value);
+    let id = state.add_object(Content::Ready(stored), None);
     drop(state);
     Ok(RawRef { world, id })
 }
@@ -342,7 +341,7 @@ pub(crate) fn exit() {
     let mut state = world.lock();
     let id = CallId(state.next_id());
     if let Some(actor) = state.actor_mut(who) {
-        let args = Vec::new();
+        let args = StoredArgs::default();
         let work = Work::Exit;
         actor.mailbox.push_back(Call { id, work, args, result: None, deadline: None, retries: 0 });
     }

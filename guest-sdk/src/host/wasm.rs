@@ -10,10 +10,11 @@ use bindings::greenroom::actor as wit;
 use wit::objects_async;
 use wit::{actors, context, logging, objects, types};
 
+pub(crate) use types::{ArgumentsCarrying, Outgoing, OutgoingArguments};
 pub(crate) use types::{Carrying, Handle as RawHandle, ObjectRef as RawRef};
-pub(crate) use types::{Outgoing, OutgoingCarrying};
-// The macros' output names it.
-pub use types::Value;
+pub(crate) use types::{OutgoingArgumentsCarrying, OutgoingCarrying};
+// The macros' output names them.
+pub use types::{Arguments, Value};
 
 use super::{AfterKill, CallLimits, IfExists};
 use crate::class::Class;
@@ -23,7 +24,7 @@ use crate::options::ActorOptions;
 
 pub(crate) fn spawn(
     class: &'static Class,
-    args: &[Outgoing<'_>],
+    args: OutgoingArguments<'_>,
     options: &ActorOptions,
     exists: IfExists,
 ) -> Result<RawHandle> {
@@ -57,7 +58,7 @@ pub(crate) fn lookup(name: &str, namespace: Option<&str>) -> Result<RawHandle> {
 pub(crate) fn submit(
     target: &RawHandle,
     method: &str,
-    args: &[Outgoing<'_>],
+    args: OutgoingArguments<'_>,
     limits: CallLimits,
 ) -> Result<RawRef> {
     let options = actors::CallOptions { timeout: limits.timeout, max_retries: limits.max_retries };
@@ -65,7 +66,7 @@ pub(crate) fn submit(
 }
 
 #[inline]
-pub(crate) fn tell(target: &RawHandle, method: &str, args: &[Outgoing<'_>]) -> Result<()> {
+pub(crate) fn tell(target: &RawHandle, method: &str, args: OutgoingArguments<'_>) -> Result<()> {
     Ok(actors::tell(target, method, args)?)
 }
 

@@ -10,7 +10,7 @@ use host_core::{Cause, Error, limits};
 use parking_lot::Mutex;
 
 use super::target::{Actor, Phase, Role, Running};
-use crate::refs::{Arg, Call, ObjectRef, Outcome, Value};
+use crate::refs::{ArgValues, Args, Call, ObjectRef, Outcome};
 use crate::sandbox::{Answer, Birth, CallSlot, Caller, Identity, Instance, Job, Stop};
 use crate::store::small;
 
@@ -80,16 +80,16 @@ fn birth(actor: &Arc<Actor>, incarnation: u32) -> Birth {
 async fn run(instance: &mut Instance, args: Vec<String>) -> Result<(), Error> {
     match instance.run(args).await {
         Ok(()) => Ok(()),
-        Err(Stop::Answered(error) | Stop::Crashed(error)) => Err(error),
+        Err(stop) => Err(stop.into_error()),
     }
 }
 
-async fn construct(actor: &Actor, instance: &mut Instance, args: Vec<Arg>) -> Result<(), Error> {
+async fn construct(actor: &Actor, instance: &mut Instance, args: Args) -> Result<(), Error> {
     let args = values(args).await.map_err(|error| (*error).clone())?;
     let constructed = instance.construct(&actor.label.class, args);
     match tokio::time::timeout(limits::CONSTRUCT_TIME, constructed).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(Stop::Answered(error) | Stop::Crashed(error))) => Err(error),
+        Ok(Err(stop)) => Err(stop.into_error()),
         Err(_) => Err(Error::TimedOut(format!(
             "the constructor was not done after {:?}",
             limits::CONSTRUCT_TIME
@@ -98,7 +98,7 @@ async fn construct(actor: &Actor, instance: &mut Instance, args: Vec<Arg>) -> Re
 }
 
 /// The constructor's arguments: given away if this is the only life.
-fn birth_args(actor: &Actor, args: &Mutex<Vec<Arg>>) -> Vec<Arg> {
+fn birth_args(actor: &Actor, args: &Mutex<Args>) -> Args {
     let mut args = args.lock();
     if actor.spec.max_restarts == Tries::AtMost(0) {
         std::mem::take(&mut *args)
@@ -108,12 +108,12 @@ fn birth_args(actor: &Actor, args: &Mutex<Vec<Arg>>) -> Vec<Arg> {
 }
 
 /// The arguments' values, once they are there.
-async fn values(args: Vec<Arg>) -> Result<Vec<Value>, Arc<Error>> {
-    let mut values = Vec::with_capacity(args.len());
-    for arg in args {
-        values.push(arg.value().await?);
+async fn values(args: Args) -> Result<ArgValues, Arc<Error>> {
+    match args.into_values() {
+        Ok(values) => Ok(values),
+        // Boxed, so that the common way needs little room.
+        Err(args) => Box::pin(args.resolve()).await,
     }
-    Ok(values)
 }
 
 /// The life of a sequential actor.
@@ -131,8 +131,8 @@ async fn one_by_one(actor: Arc<Actor>, mut instance: Instance) -> End {
                 let name = actor.method_label(call.method);
                 match instance.invoke(call.method, name, args).await {
                     Ok(value) => Ok(value),
-                    Err(Stop::Answered(error)) => Err(Arc::new(error)),
-                    Err(Stop::Crashed(error)) => return End::Crashed(error),
+                    Err(Stop::Answered(error)) => Err(error),
+                    Err(Stop::Crashed(error)) => return End::Crashed(*error),
                 }
             }
         };

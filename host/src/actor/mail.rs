@@ -44,7 +44,7 @@ impl Mail {
                 self.queue.len()
             )));
         }
-        let weight = self.weight.saturating_add(call.weight());
+        let weight = self.weight.saturating_add(call.args.weight() as u64);
         // A single call of any size may pass an empty mailbox.
         if weight > limits::MAILBOX_BYTES && !self.queue.is_empty() {
             return Err(Error::MailboxFull(format!(
@@ -63,7 +63,7 @@ impl Mail {
     /// Puts calls that were begun back to the front, in their order.
     pub(super) fn put_back(&mut self, calls: Vec<Queued>) {
         for queued in calls.into_iter().rev() {
-            self.weight = self.weight.saturating_add(queued.call.weight());
+            self.weight = self.weight.saturating_add(queued.call.args.weight() as u64);
             self.queue.push_front(queued);
         }
     }
@@ -73,7 +73,7 @@ impl Mail {
     pub(super) fn is_next(&self, object: &ObjectRef) -> bool {
         self.queue.front().is_some_and(|queued| {
             queued.call.result.as_ref().is_some_and(|result| result.is(object))
-                && queued.call.args.iter().all(|arg| arg.awaited().is_none())
+                && queued.call.args.awaited().next().is_none()
         })
     }
 
@@ -119,7 +119,7 @@ impl Mail {
 
     fn take(&mut self, index: usize) -> Option<Queued> {
         let queued = self.queue.remove(index)?;
-        self.weight = self.weight.saturating_sub(queued.call.weight());
+        self.weight = self.weight.saturating_sub(queued.call.args.weight() as u64);
         Some(queued)
     }
 }
@@ -127,7 +127,7 @@ impl Mail {
 /// Whether the call has to wait for an argument, which then wakes `waker`.
 fn wait_for_args(call: &Call, waker: &Waker) -> bool {
     let mut waits = false;
-    for object in call.args.iter().filter_map(|arg| arg.awaited()) {
+    for object in call.args.awaited() {
         waits |= object.wake_when_settled(waker);
     }
     waits

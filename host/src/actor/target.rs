@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::life::{self, LifeFuture};
 use super::mail::{Mail, Queued};
 use crate::log::{LineLog, Sink};
-use crate::refs::{Arg, Call, Handle, ObjectRef, Target, drops};
+use crate::refs::{Args, Call, Handle, ObjectRef, Target, drops};
 use crate::sandbox::{CallSlot, Package, Services};
 use crate::store::Store;
 
@@ -61,7 +61,7 @@ pub enum Role {
         /// The class's place.
         index: usize,
         /// The constructor's arguments, kept while there may be a restart.
-        args: Mutex<Vec<Arg>>,
+        args: Mutex<Args>,
     },
     /// The driver of its package.
     Driver {

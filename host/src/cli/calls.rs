@@ -16,16 +16,16 @@ use super::invoke::{self, Invocation};
 use super::text::{nearest, one_line};
 use super::values;
 use crate::node::Job;
-use crate::refs::{Arg, Handle, Value};
+use crate::refs::{Args, Handle, Value};
 use crate::sandbox::Package;
 
 /// A call that makes sense for its package.
 pub(super) struct Call {
     class: String,
     /// The constructor's arguments: given to the first call of each class.
-    construct: Option<Vec<Value>>,
+    construct: Option<Args>,
     method: String,
-    args: Vec<Value>,
+    args: Args,
     /// As it was written.
     text: String,
 }
@@ -59,21 +59,17 @@ pub(super) async fn run(
         let fail = |error| Failure::call(&call.text, error);
         if let Some(args) = call.construct {
             let options = Options::default();
-            let actor = job.spawn(package, &call.class, by_value(args), options).map_err(fail)?;
+            let actor = job.spawn(package, &call.class, args, options).map_err(fail)?;
             actors.insert(call.class.clone(), actor);
         }
         let actor = &actors[&call.class];
-        let outcome = job.ask(actor, &call.method, by_value(call.args)).await;
+        let outcome = job.ask(actor, &call.method, call.args).await;
         let value = outcome.map_err(|error| Failure::call(&call.text, error))?;
         let line = result_line(&call.text, &value, console.format)
             .map_err(|error| Failure::call(&call.text, Error::Invalid(error.to_string())))?;
         console.write_out(&line);
     }
     Ok(())
-}
-
-fn by_value(args: Vec<Value>) -> Vec<Arg> {
-    args.into_iter().map(Arg::Value).collect()
 }
 
 /// A result in one line: as JSON, or inside an object that names the call.
@@ -125,7 +121,7 @@ fn checked(
     wanted: &[Param],
     form: impl Fn() -> String,
     what: &str,
-) -> Result<Vec<Value>, String> {
+) -> Result<Args, String> {
     if given.len() != wanted.len() {
         let plural = if wanted.len() == 1 { "" } else { "s" };
         return Err(format!(
@@ -135,10 +131,12 @@ fn checked(
             form()
         ));
     }
-    let encode = |(json, param): (&Json, &Param)| {
-        values::encode(json).map_err(|reason| format!("{}: {reason}", one_line(&param.name)))
-    };
-    given.iter().zip(wanted).map(encode).collect()
+    let mut bytes = Vec::new();
+    for (json, param) in given.iter().zip(wanted) {
+        values::append(json, &mut bytes)
+            .map_err(|reason| format!("{}: {reason}", one_line(&param.name)))?;
+    }
+    Ok(Args::plain(bytes))
 }
 
 fn no_class(package: &PackageInfo, given: &str) -> String {
@@ -205,7 +203,7 @@ mod tests {
     fn the_first_call_makes_the_actor() {
         let calls = planned(&["Counter(5).get_value()", "Counter.add(1, \"x\")"]).unwrap();
         assert!(calls[0].construct.is_some() && calls[1].construct.is_none());
-        assert_eq!(calls[1].args.len(), 2);
+        assert_eq!(&*calls[1].args.values.bytes, b"\x01\xa1x");
     }
 
     #[test]

@@ -47,13 +47,6 @@ pub(super) enum Unreadable {
     Output(#[from] io::Error),
 }
 
-/// An argument, for a guest.
-pub(super) fn encode(json: &Json) -> Result<Value, String> {
-    let mut bytes = Vec::new();
-    append(json, &mut bytes)?;
-    Ok(Value::plain(bytes))
-}
-
 /// Prints a guest's value as JSON in one line, without the line's end. If it
 /// is malformed nothing is printed.
 pub(super) fn write(value: &Value, out: &mut impl Write) -> Result<(), Unreadable> {
@@ -71,7 +64,8 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Json> {
     serde_json::from_slice(&text).ok()
 }
 
-fn append(json: &Json, bytes: &mut Vec<u8>) -> Result<(), String> {
+/// Adds JSON as MessagePack behind what is there.
+pub(super) fn append(json: &Json, bytes: &mut Vec<u8>) -> Result<(), String> {
     use rmp::encode as msgpack;
     // Writing to memory does not fail.
     const MEMORY: &str = "a vector takes any bytes";

@@ -29,7 +29,7 @@ use tokio::sync::Notify;
 pub use config::Config;
 
 use crate::actor::{Actor, Role, Snapshot};
-use crate::refs::{Arg, Call, Handle, ObjectRef, Outcome, Target};
+use crate::refs::{Args, Call, Handle, ObjectRef, Outcome, Target};
 use crate::sandbox::{Engines, LoadError, Package};
 use crate::store::Store;
 
@@ -206,7 +206,7 @@ impl Job {
         &self,
         package: &Arc<Package>,
         class: &str,
-        args: Vec<Arg>,
+        args: Args,
         options: Options,
     ) -> Result<Handle, Error> {
         let handle = self.node.0.spawn_actor(self.id, package, class, args, options, false)?;
@@ -215,7 +215,7 @@ impl Job {
     }
 
     /// Calls a method; the outcome comes with the object.
-    pub fn call(&self, actor: &Handle, method: &str, args: Vec<Arg>) -> Result<ObjectRef, Error> {
+    pub fn call(&self, actor: &Handle, method: &str, args: Args) -> Result<ObjectRef, Error> {
         let target = actor.target();
         let object = ObjectRef::pending(self.node.0.object_id(), Arc::downgrade(target));
         let method = target.method_index(method)?;
@@ -225,7 +225,7 @@ impl Job {
     }
 
     /// Calls a method and waits for the outcome.
-    pub async fn ask(&self, actor: &Handle, method: &str, args: Vec<Arg>) -> Outcome {
+    pub async fn ask(&self, actor: &Handle, method: &str, args: Args) -> Outcome {
         let object = self.call(actor, method, args).map_err(Arc::new)?;
         object.outcome().await
     }

@@ -8,7 +8,7 @@ use host_core::waits::{Ticket, Waiter};
 use host_core::{Cause, Error, Level, limits};
 
 use super::Inner;
-use crate::refs::{Arg, Handle, ObjectRef, Producer, Value};
+use crate::refs::{Args, Handle, ObjectRef, Producer, Value};
 use crate::sandbox::{Answer, Caller, Services};
 use crate::store::small;
 
@@ -17,7 +17,7 @@ impl Services for Inner {
         &'a self,
         caller: &'a Caller,
         class: String,
-        args: Vec<Arg>,
+        args: Args,
         options: Options,
         reuse: bool,
     ) -> Answer<'a, Result<Handle, Error>> {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use host_core::id::Label;
-use host_core::package::ClassInfo;
 use host_core::placement::Reserve;
 use host_core::resources::Resources;
 use host_core::spec::Options;
@@ -12,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::Inner;
 use crate::actor::{Actor, Role};
-use crate::refs::{Arg, Handle};
+use crate::refs::{Args, Handle};
 use crate::sandbox::Package;
 
 impl Inner {
@@ -23,14 +22,13 @@ impl Inner {
         job: JobId,
         package: &Arc<Package>,
         class: &str,
-        args: Vec<Arg>,
+        args: Args,
         options: Options,
         reuse: bool,
     ) -> Result<Handle, Error> {
         let index = package.info.classes.iter().position(|known| known.name == class);
         let index = index.ok_or_else(|| no_class(package, class))?;
         let info = &package.info.classes[index];
-        check_args(info, args.len())?;
         let spec = options.over(&info.options).resolve(info.concurrency)?;
         if self.actors.lock().len() >= limits::JOB_ACTORS {
             return Err(Error::OutOfMemory(format!(
@@ -123,20 +121,6 @@ enum Named {
     Made(Arc<Actor>),
     /// The actor that has it.
     There(Handle),
-}
-
-fn check_args(class: &ClassInfo, given: usize) -> Result<(), Error> {
-    let wanted = class.params.len();
-    if given == wanted {
-        return Ok(());
-    }
-    let params: Vec<_> =
-        class.params.iter().map(|param| format!("{}: {}", param.name, param.ty)).collect();
-    Err(Error::Invalid(format!(
-        "{}.new takes {wanted} arguments ({}), not {given}",
-        class.name,
-        params.join(", ")
-    )))
 }
 
 fn no_class(package: &Package, class: &str) -> Error {

@@ -6,7 +6,7 @@ use std::task::Context;
 use host_core::spec::Tries;
 use host_core::{ActorId, Error};
 
-use super::{ObjectRef, Outcome, Value};
+use super::{Args, ObjectRef};
 
 /// An actor, as whoever calls it sees it: here, in a worker, or on another
 /// node.
@@ -60,7 +60,7 @@ pub struct Call {
     /// The method's place in the class.
     pub method: u32,
     /// The arguments.
-    pub args: Vec<Arg>,
+    pub args: Args,
     /// What the result becomes; none if nobody wants it.
     pub result: Option<ObjectRef>,
     /// Who sent it: its calls run in order. None if it came from outside.
@@ -68,15 +68,6 @@ pub struct Call {
     /// How often it may be tried again after a crash; none: as the actor's
     /// options say.
     pub retries: Option<Tries>,
-}
-
-/// An argument.
-#[derive(Clone)]
-pub enum Arg {
-    /// A value.
-    Value(Value),
-    /// An object whose value the method gets.
-    Object(ObjectRef),
 }
 
 impl Handle {
@@ -110,36 +101,7 @@ impl std::fmt::Debug for Handle {
     }
 }
 
-impl Arg {
-    /// The object that has to be settled before the call can run.
-    pub fn awaited(&self) -> Option<&ObjectRef> {
-        match self {
-            Arg::Object(object) if !object.is_settled() => Some(object),
-            _ => None,
-        }
-    }
-
-    /// The argument's value, once it is there.
-    pub async fn value(self) -> Outcome {
-        match self {
-            Arg::Value(value) => Ok(value),
-            Arg::Object(object) => object.outcome().await,
-        }
-    }
-}
-
 impl Call {
-    /// The bytes of its arguments, as the mailbox counts them.
-    pub fn weight(&self) -> u64 {
-        self.args
-            .iter()
-            .map(|arg| match arg {
-                Arg::Value(value) => value.weight() as u64,
-                Arg::Object(_) => 0,
-            })
-            .sum()
-    }
-
     /// Settles the call without running it.
     pub fn refuse(self, error: Arc<Error>) {
         if let Some(result) = self.result {

@@ -6,13 +6,15 @@
 //! stands behind the traits [`Target`] and [`Fetch`], which the layers above
 //! implement.
 
+mod args;
 pub(crate) mod drops;
 mod handle;
 mod object;
 mod value;
 mod wait;
 
-pub use handle::{Arg, Call, Handle, Target};
+pub use args::{ArgValues, Args};
+pub use handle::{Call, Handle, Target};
 pub use object::{Fetch, ObjectRef, Outcome, Producer, WeakObjectRef};
 pub use value::{Attached, Value};
 pub use wait::{all_ready, some_ready};

@@ -15,7 +15,7 @@ use super::crash::crash;
 use super::instance::new_store;
 use super::package::{Code, Package};
 use super::state::{Answer, Caller, Guest, Identity, Services};
-use crate::refs::{Arg, Handle, ObjectRef, Producer, Target, Value};
+use crate::refs::{Args, Handle, ObjectRef, Producer, Target, Value};
 
 /// Calls the package's `describe` in an instance of its own, with nobody to
 /// ask, no grants and little time.
@@ -73,7 +73,7 @@ impl Services for Nobody {
         &'a self,
         _: &'a Caller,
         _: String,
-        _: Vec<Arg>,
+        _: Args,
         _: Options,
         _: bool,
     ) -> Answer<'a, Result<Handle, Error>> {

@@ -7,17 +7,16 @@ use host_wasi::{Data, Output, Profile};
 use wasmtime::component::TypedFunc;
 use wasmtime::{Store, UpdateDeadline};
 
-use super::contract::{WitError, WitValue};
+use super::contract::{WitArguments, WitError, WitValue};
 use super::crash::crash;
 use super::imports::values;
 use super::package::{Code, World};
 use super::state::{CallSlot, Caller, Guest, Services};
-use super::table::Table;
-use crate::refs::Value;
+use crate::refs::{ArgValues, Value};
 
-pub(super) type Invoke = TypedFunc<(u32, Vec<WitValue>), (Result<WitValue, WitError>,)>;
-pub(super) type InvokeAsync = TypedFunc<(u64, u32, Vec<WitValue>), (Result<WitValue, WitError>,)>;
-type Construct = TypedFunc<(String, Vec<WitValue>), (Result<(), WitError>,)>;
+pub(super) type Invoke = TypedFunc<(u32, WitArguments), (Result<WitValue, WitError>,)>;
+pub(super) type InvokeAsync = TypedFunc<(u64, u32, WitArguments), (Result<WitValue, WitError>,)>;
+type Construct = TypedFunc<(String, WitArguments), (Result<(), WitError>,)>;
 type Run = TypedFunc<(Vec<String>,), (Result<(), WitError>,)>;
 
 /// Ticks of the epoch that a guest runs before it is made to yield. Two,
@@ -44,9 +43,9 @@ pub(super) enum Entry {
 #[derive(Debug)]
 pub enum Stop {
     /// It answered with an error; it lives on.
-    Answered(Error),
+    Answered(Arc<Error>),
     /// It trapped, or broke the contract; its state is lost.
-    Crashed(Error),
+    Crashed(Box<Error>),
 }
 
 /// What an instance is made with.
@@ -86,7 +85,7 @@ impl Instance {
     }
 
     /// Makes the instance an actor of a class.
-    pub async fn construct(&mut self, class: &str, args: Vec<Value>) -> Result<(), Stop> {
+    pub async fn construct(&mut self, class: &str, args: ArgValues) -> Result<(), Stop> {
         let args = self.begin(args)?;
         let called = self.construct.call_async(&mut self.store, (class.into(), args)).await;
         self.end(&format!("{class}.new"), called)
@@ -94,7 +93,7 @@ impl Instance {
 
     /// Runs the driver.
     pub async fn run(&mut self, args: Vec<String>) -> Result<(), Stop> {
-        self.begin(Vec::new())?;
+        self.begin(ArgValues::default())?;
         let called = self.run.call_async(&mut self.store, (args,)).await;
         self.end("driver.main", called)
     }
@@ -104,7 +103,7 @@ impl Instance {
         &mut self,
         method: u32,
         name: &str,
-        args: Vec<Value>,
+        args: ArgValues,
     ) -> Result<Value, Stop> {
         let args = self.begin(args)?;
         let store = &mut self.store;
@@ -115,8 +114,8 @@ impl Instance {
         let value = self.end(name, called)?;
         let table = &mut Guest::of(self.store.data_mut()).table;
         match values::given(table, value) {
-            Ok(value) => value.map_err(Stop::Answered),
-            Err(error) => Err(Stop::Crashed(crash(&mut self.store, &self.what, name, &error))),
+            Ok(value) => value.map_err(Stop::answered),
+            Err(error) => Err(self.crashed(name, &error)),
         }
     }
 
@@ -126,12 +125,17 @@ impl Instance {
     }
 
     /// What every call starts with.
-    fn begin(&mut self, args: Vec<Value>) -> Result<Vec<WitValue>, Stop> {
+    fn begin(&mut self, args: ArgValues) -> Result<WitArguments, Stop> {
         self.store.set_epoch_deadline(EPOCH_TICKS);
         let guest = Guest::of(self.store.data_mut());
         guest.memory.refused = None;
         guest.panic = None;
-        lower_args(&mut guest.table, args).map_err(Stop::Answered)
+        values::lower_args(&mut guest.table, args).map_err(Stop::answered)
+    }
+
+    #[cold]
+    fn crashed(&mut self, name: &str, error: &wasmtime::Error) -> Stop {
+        Stop::Crashed(Box::new(crash(&mut self.store, &self.what, name, error)))
     }
 
     /// What every call ends with.
@@ -142,9 +146,24 @@ impl Instance {
     ) -> Result<T, Stop> {
         Guest::of(self.store.data_mut()).wake_unwoken();
         match called {
-            Ok((answer,)) => answer.map_err(|error| Stop::Answered(error.into())),
-            Err(error) => Err(Stop::Crashed(crash(&mut self.store, &self.what, name, &error))),
+            Ok((answer,)) => answer.map_err(Stop::answered),
+            Err(error) => Err(self.crashed(name, &error)),
         }
+    }
+}
+
+impl Stop {
+    /// The error, where it makes no difference whether the instance lives on.
+    pub fn into_error(self) -> Error {
+        match self {
+            Stop::Answered(error) => Arc::unwrap_or_clone(error),
+            Stop::Crashed(error) => *error,
+        }
+    }
+
+    #[cold]
+    fn answered(error: impl Into<Error>) -> Stop {
+        Stop::Answered(Arc::new(error.into()))
     }
 }
 
@@ -153,10 +172,6 @@ impl Drop for Instance {
         // A guest that is dropped in the middle of a call may have sent one.
         Guest::of(self.store.data_mut()).wake_unwoken();
     }
-}
-
-pub(super) fn lower_args(table: &mut Table, args: Vec<Value>) -> Result<Vec<WitValue>, Error> {
-    args.into_iter().map(|arg| values::lower(table, arg)).collect()
 }
 
 pub(super) fn new_store(

@@ -11,9 +11,9 @@ use wasmtime::component::{Accessor, AccessorTask};
 
 use super::crash::crash;
 use super::imports::values;
-use super::instance::{Entry, Instance, InvokeAsync, lower_args};
+use super::instance::{Entry, Instance, InvokeAsync};
 use super::state::{Answer, CallSlot, Guest};
-use crate::refs::{Outcome, Value};
+use crate::refs::{ArgValues, Outcome};
 
 /// A call that an async actor is given.
 pub struct Job {
@@ -22,7 +22,7 @@ pub struct Job {
     /// `Class.method`, for errors.
     pub name: String,
     /// The arguments, once they are all there.
-    pub args: Answer<'static, Result<Vec<Value>, Arc<Error>>>,
+    pub args: Answer<'static, Result<ArgValues, Arc<Error>>>,
     /// Where the call is told to stop.
     pub slot: Arc<CallSlot>,
     /// Told how it ended; not called when the actor crashes.
@@ -104,7 +104,7 @@ impl AccessorTask<Data> for Running {
             store.with(|mut access| {
                 let guest = Guest::of(access.data_mut());
                 guest.calls.insert(number, slot);
-                lower_args(&mut guest.table, args).map_err(Arc::new)
+                values::lower_args(&mut guest.table, args).map_err(Arc::new)
             })
         });
         let outcome = match begun {

@@ -18,7 +18,7 @@ use wasmtime::ResourceLimiter;
 
 use super::package::Package;
 use super::table::Table;
-use crate::refs::{Arg, Handle, ObjectRef, Producer, Target, Value};
+use crate::refs::{Args, Handle, ObjectRef, Producer, Target, Value};
 
 /// A guest of the host, as those it asks see it.
 pub struct Caller {
@@ -61,7 +61,7 @@ pub trait Services: Send + Sync {
         &'a self,
         caller: &'a Caller,
         class: String,
-        args: Vec<Arg>,
+        args: Args,
         options: Options,
         reuse: bool,
     ) -> Answer<'a, Result<Handle, Error>>;

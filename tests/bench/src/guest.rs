@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::Context;
 use host::log::{Record, Sink};
 use host::node::{Config, Job, Node};
-use host::refs::{Arg, Attached, Handle, ObjectRef, Value};
+use host::refs::{Args, Attached, Handle, ObjectRef};
 use host::sandbox::Package;
 use host_core::spec::Options;
 use host_wasi::{Output, Stream};
@@ -48,11 +48,11 @@ impl Bench {
     }
 
     pub(crate) fn spawn(&self, class: &str) -> anyhow::Result<Handle> {
-        Ok(self.job.spawn(&self.package, class, Vec::new(), Options::default())?)
+        Ok(self.job.spawn(&self.package, class, Args::default(), Options::default())?)
     }
 
     pub(crate) fn spawn_async(&self, class: &str) -> anyhow::Result<Handle> {
-        Ok(self.job.spawn(&self.asynchronous, class, Vec::new(), Options::default())?)
+        Ok(self.job.spawn(&self.asynchronous, class, Args::default(), Options::default())?)
     }
 
     /// Calls and waits; the nanoseconds it took.
@@ -60,7 +60,7 @@ impl Bench {
         &self,
         actor: &Handle,
         method: &str,
-        args: Vec<Arg>,
+        args: Args,
     ) -> anyhow::Result<f64> {
         let begun = Instant::now();
         let outcome = self.job.ask(actor, method, args).await;
@@ -76,31 +76,40 @@ pub(crate) async fn load(node: &Node, guests: &Path, file: &str) -> anyhow::Resu
     Ok(node.load(bytes).await?)
 }
 
-/// A plain argument.
-pub(crate) fn arg<T: Serialize>(value: T) -> Arg {
-    Arg::Value(Value::plain(rmp_serde::to_vec_named(&value).expect("plain data")))
+/// Arguments without references.
+pub(crate) fn plain<T: Serialize>(values: &[T]) -> Args {
+    let encode = |value| rmp_serde::to_vec_named(value).expect("plain data");
+    Args::plain(values.iter().flat_map(encode).collect::<Vec<u8>>())
 }
 
-/// A handle as an argument.
-pub(crate) fn handle(actor: &Handle) -> Arg {
-    let attached = Attached { refs: Vec::new(), handles: vec![actor.clone()] };
-    Arg::Value(Value { bytes: extension(2, 0).into(), attached: Some(Box::new(attached)) })
+/// A handle, then numbers.
+pub(crate) fn handle(actor: &Handle, numbers: &[u32]) -> Args {
+    let mut args = plain(numbers);
+    args.values.bytes = [&extension(2, 0), &args.values.bytes[..]].concat().into();
+    args.values.attached = Some(attached(std::slice::from_ref(actor)));
+    args
 }
 
-/// A list of handles as an argument.
-pub(crate) fn handles(actors: &[Handle]) -> Arg {
+/// A list of handles, then numbers.
+pub(crate) fn handles(actors: &[Handle], numbers: &[u32]) -> Args {
     let mut bytes = vec![0xdc];
     bytes.extend_from_slice(&u16::try_from(actors.len()).expect("few").to_be_bytes());
     for index in 0..actors.len() {
         bytes.extend(extension(2, u32::try_from(index).expect("few")));
     }
-    let attached = Attached { refs: Vec::new(), handles: actors.to_vec() };
-    Arg::Value(Value { bytes: bytes.into(), attached: Some(Box::new(attached)) })
+    let mut args = plain(numbers);
+    args.values.bytes = [&bytes, &args.values.bytes[..]].concat().into();
+    args.values.attached = Some(attached(actors));
+    args
 }
 
 /// An object, to be replaced by its value.
-pub(crate) fn object(object: &ObjectRef) -> Arg {
-    Arg::Object(object.clone())
+pub(crate) fn object(object: &ObjectRef) -> Args {
+    Args { objects: vec![(0, object.clone())], ..Args::default() }
+}
+
+fn attached(actors: &[Handle]) -> Box<Attached> {
+    Box::new(Attached { refs: Vec::new(), handles: actors.to_vec() })
 }
 
 /// MessagePack's fixext 4.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use host::node::Node;
+use host::refs::Args;
 use host::sandbox::Pool;
 use host_core::spec::Options;
 
@@ -33,14 +34,14 @@ async fn each(guests: &Path, count: u32) -> anyhow::Result<f64> {
     let job = node.begin_job();
     let mut handles = Vec::new();
     for _ in 0..100 {
-        let actor = job.spawn(&package, "Counter", Vec::new(), Options::default())?;
-        job.ask(&actor, "increment", Vec::new()).await.map_err(|e| anyhow::anyhow!("{e}"))?;
+        let actor = job.spawn(&package, "Counter", Args::default(), Options::default())?;
+        job.ask(&actor, "increment", Args::default()).await.map_err(|e| anyhow::anyhow!("{e}"))?;
         handles.push(actor);
     }
     let before = rss_kb()?;
     for _ in 0..count {
-        let actor = job.spawn(&package, "Counter", Vec::new(), Options::default())?;
-        job.ask(&actor, "increment", Vec::new()).await.map_err(|e| anyhow::anyhow!("{e}"))?;
+        let actor = job.spawn(&package, "Counter", Args::default(), Options::default())?;
+        job.ask(&actor, "increment", Args::default()).await.map_err(|e| anyhow::anyhow!("{e}"))?;
         handles.push(actor);
     }
     Ok((rss_kb()? - before) / f64::from(count))

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::guest::{Bench, arg, handle, handles, object};
+use crate::guest::{Bench, handle, handles, object, plain};
 use crate::report::Report;
 
 /// Measures every shape once.
@@ -20,26 +20,26 @@ async fn calls(report: &mut Report, bench: &Bench, scale: u32) -> anyhow::Result
     let echo = bench.spawn("Echo")?;
     if report.wants("call_sync_1_1") {
         let calls = 20_000 * scale;
-        let args = || vec![handle(&echo), arg(16u32), arg(calls)];
-        let took = bench.time(&caller, "one_by_one", args()).await?;
+        let args = handle(&echo, &[16, calls]);
+        let took = bench.time(&caller, "one_by_one", args).await?;
         report.add("call_sync_1_1", "ns", took / f64::from(calls));
     }
     if report.wants("call_pipelined_1000") {
         let batches = 20 * scale;
         let one = std::slice::from_ref(&echo);
-        let args = vec![handles(one), arg(1000u32), arg(batches)];
+        let args = handles(one, &[1000, batches]);
         let took = bench.time(&caller, "batches", args).await?;
         report.add("call_pipelined_1000", "ns", took / f64::from(batches * 1000));
     }
     if report.wants("call_ref_arg") {
         let calls = 10_000 * scale;
-        let args = vec![handle(&echo), arg(1024u32), arg(calls)];
+        let args = handle(&echo, &[1024, calls]);
         let took = bench.time(&caller, "with_ref", args).await?;
         report.add("call_ref_arg", "ns", took / f64::from(calls));
     }
     if report.wants("spawn_call_drop") {
         let actors = 2_000 * scale;
-        let took = bench.time(&caller, "spawn_call_drop", vec![arg(actors)]).await?;
+        let took = bench.time(&caller, "spawn_call_drop", plain(&[actors])).await?;
         report.add("spawn_call_drop", "ns", took / f64::from(actors));
     }
     Ok(())
@@ -56,7 +56,7 @@ async fn sizes(report: &mut Report, bench: &Bench, scale: u32) -> anyhow::Result
     for (name, bytes, calls) in sizes {
         if report.wants(name) {
             let calls: u32 = calls * scale;
-            let args = vec![handle(&echo), arg::<u32>(bytes), arg(calls)];
+            let args = handle(&echo, &[bytes, calls]);
             let took = bench.time(&caller, "one_by_one", args).await?;
             report.add(name, "ns", took / f64::from(calls));
         }
@@ -69,7 +69,7 @@ async fn fans(report: &mut Report, bench: &Bench, scale: u32) -> anyhow::Result<
         let caller = bench.spawn("Caller")?;
         let echoes = (0..16).map(|_| bench.spawn("Echo")).collect::<Result<Vec<_>, _>>()?;
         let batches = 20 * scale;
-        let args = vec![handles(&echoes), arg(1024u32), arg(batches)];
+        let args = handles(&echoes, &[1024, batches]);
         let took = bench.time(&caller, "batches", args).await?;
         report.add("call_1_n", "ns", took / f64::from(batches * 1024));
     }
@@ -81,12 +81,12 @@ async fn fans(report: &mut Report, bench: &Bench, scale: u32) -> anyhow::Result<
         }
         // Once first, so that nobody's start is measured.
         for (caller, echo) in &pairs {
-            bench.time(caller, "one_by_one", vec![handle(echo), arg(16u32), arg(10u32)]).await?;
+            bench.time(caller, "one_by_one", handle(echo, &[16, 10])).await?;
         }
         let begun = Instant::now();
         let mut answers = Vec::new();
         for (caller, echo) in &pairs {
-            let args = vec![handle(echo), arg(16u32), arg(calls)];
+            let args = handle(echo, &[16, calls]);
             answers.push(bench.job.call(caller, "one_by_one", args)?);
         }
         for answer in answers {
@@ -103,7 +103,7 @@ async fn asynchronous(report: &mut Report, bench: &Bench, scale: u32) -> anyhow:
         let caller = bench.spawn("Caller")?;
         let echo = bench.spawn_async("AsyncEcho")?;
         let calls = 2_000 * scale;
-        let args = vec![handle(&echo), arg(16u32), arg(calls)];
+        let args = handle(&echo, &[16, calls]);
         let took = bench.time(&caller, "one_by_one", args).await?;
         report.add("async_actor_sequential", "ns", took / f64::from(calls));
     }
@@ -112,7 +112,7 @@ async fn asynchronous(report: &mut Report, bench: &Bench, scale: u32) -> anyhow:
         let echo = bench.spawn_async("AsyncEcho")?;
         let batches = 2 * scale;
         let one = std::slice::from_ref(&echo);
-        let args = vec![handles(one), arg(1000u32), arg(batches)];
+        let args = handles(one, &[1000, batches]);
         let took = bench.time(&caller, "batches", args).await?;
         report.add("async_actor_pipelined", "ns", took / f64::from(batches * 1000));
     }
@@ -123,15 +123,15 @@ async fn objects(report: &mut Report, bench: &Bench) -> anyhow::Result<()> {
     let caller = bench.spawn("Caller")?;
     if report.wants("put_get_1kib") {
         let rounds = 10_000;
-        let took = bench.time(&caller, "put_get", vec![arg(1024u32), arg(rounds)]).await?;
+        let took = bench.time(&caller, "put_get", plain(&[1024, rounds])).await?;
         report.add("put_get_1kib", "ns", took / f64::from(rounds));
     }
     if report.wants("put_get_64mib") {
         const BYTES: u32 = 64 << 20;
         let getter = bench.spawn("Caller")?;
         let begun = Instant::now();
-        let refs = bench.job.call(&caller, "put_many", vec![arg(BYTES), arg(1u32)])?;
-        bench.time(&getter, "get_many", vec![object(&refs)]).await?;
+        let refs = bench.job.call(&caller, "put_many", plain(&[BYTES, 1]))?;
+        bench.time(&getter, "get_many", object(&refs)).await?;
         let took = begun.elapsed().as_secs_f64();
         report.add("put_get_64mib", "GB/s", f64::from(BYTES) / took / 1e9);
     }

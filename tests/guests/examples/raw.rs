@@ -23,7 +23,8 @@ use contract::greenroom::actor::description::{
 };
 use contract::greenroom::actor::objects;
 use contract::greenroom::actor::types::{
-    Carrying, Error, Failure, Handle, ObjectRef, Outgoing, Value,
+    Arguments, ArgumentsCarrying, Carrying, Error, Failure, Handle, ObjectRef, Outgoing,
+    OutgoingArguments, Value,
 };
 
 /// Which lie to tell: the test writes its name over this in the component.
@@ -112,7 +113,7 @@ impl Guest for Raw {
                 Ok(_) => info.sdk = "put worked".into(),
                 Err(error) => info.sdk = format!("{error:?}"),
             },
-            "spawn" => match actors::spawn("Raw", &[], &no_options(), IfExists::Refuse) {
+            "spawn" => match actors::spawn("Raw", &none(), &no_options(), IfExists::Refuse) {
                 Ok(_) => info.sdk = "spawn worked".into(),
                 Err(error) => info.sdk = format!("{error:?}"),
             },
@@ -121,14 +122,14 @@ impl Guest for Raw {
         info
     }
 
-    fn construct(class: String, _: Vec<Value>) -> Result<(), Error> {
+    fn construct(class: String, _: Arguments) -> Result<(), Error> {
         match class.as_str() {
             "Raw" => Ok(()),
             other => Err(Error::Invalid(format!("no class {other}"))),
         }
     }
 
-    fn invoke(method: u32, args: Vec<Value>) -> Result<Value, Error> {
+    fn invoke(method: u32, args: Arguments) -> Result<Value, Error> {
         let Some(name) = METHODS.get(method as usize) else {
             return Err(Error::Invalid(format!("no method {method}")));
         };
@@ -148,6 +149,10 @@ impl Guest for Raw {
 }
 
 contract::export!(Raw);
+
+fn none() -> OutgoingArguments<'static> {
+    OutgoingArguments::Plain(Vec::new())
+}
 
 fn nil() -> Value {
     Value::Plain(vec![0xc0])
@@ -254,18 +259,17 @@ thread_local! {
 }
 
 /// Indices that are not what the guest says they are.
-fn break_resources(name: &str, args: Vec<Value>) -> Result<Value, Error> {
-    let objects = args.into_iter().flat_map(|value| match value {
-        Value::Carrying(Carrying { refs, .. }) => refs,
-        Value::Plain(_) => Vec::new(),
-    });
-    let mut objects: Vec<ObjectRef> = objects.collect();
+fn break_resources(name: &str, args: Arguments) -> Result<Value, Error> {
+    let mut objects: Vec<ObjectRef> = match args {
+        Arguments::Carrying(ArgumentsCarrying { refs, .. }) => refs,
+        Arguments::Plain(_) => Vec::new(),
+    };
     match name {
         "forge_ref" => drop(unsafe { ObjectRef::from_handle(4_321) }.id()),
         "forge_handle" => {
             let forged = unsafe { Handle::from_handle(1 << 20) };
             let options = CallOptions { timeout: None, max_retries: None };
-            actors::submit(&forged, "nothing", &[], options)?;
+            actors::submit(&forged, "nothing", &none(), options)?;
         }
         "take_ref_for_handle" => {
             let index = objects.remove(0).take_handle();
@@ -291,14 +295,14 @@ fn break_resources(name: &str, args: Vec<Value>) -> Result<Value, Error> {
             return Ok(Value::Carrying(Carrying { bytes, refs, handles: Vec::new() }));
         }
         "drop_in_wrong_order" => drop_in_wrong_order()?,
-        "construct_again" => Raw::construct("Raw".into(), Vec::new())?,
+        "construct_again" => Raw::construct("Raw".into(), Arguments::Plain(Vec::new()))?,
         "call_unknown_method" => {
             let me = context::me().ok_or_else(|| Error::Invalid("no handle".into()))?;
-            actors::tell(&me, "no such method\u{1b}[2J", &[])?;
+            actors::tell(&me, "no such method\u{1b}[2J", &none())?;
         }
         "spawn_nonsense" => {
             let options = Options { memory: Some(u64::MAX), cpus: Some(-1.0), ..no_options() };
-            actors::spawn("Raw", &[], &options, IfExists::Get)?;
+            actors::spawn("Raw", &none(), &options, IfExists::Get)?;
         }
         _ => {}
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::fake::{Argument, ObjectId, State, Stored, Who, World, actor_id, here};
+use crate::fake::{ObjectId, State, Stored, StoredArgs, Who, World, actor_id, here};
 
 /// One hold on an object.
 pub(crate) struct RawRef {
@@ -79,7 +79,6 @@ pub struct Carrying {
 pub(crate) enum Outgoing<'a> {
     Plain(&'a [u8]),
     Carrying(OutgoingCarrying<'a>),
-    Object(&'a RawRef),
 }
 
 /// See `outgoing-carrying` in `wit/types.wit`.
@@ -89,19 +88,64 @@ pub(crate) struct OutgoingCarrying<'a> {
     pub(crate) handles: &'a [&'a RawHandle],
 }
 
+/// See `arguments` in `wit/types.wit`.
+pub enum Arguments {
+    #[doc(hidden)]
+    Plain(Vec<u8>),
+    #[doc(hidden)]
+    Carrying(ArgumentsCarrying),
+}
+
+/// See `arguments-carrying` in `wit/types.wit`.
+#[doc(hidden)]
+pub struct ArgumentsCarrying {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) refs: Vec<RawRef>,
+    pub(crate) handles: Vec<RawHandle>,
+    pub(crate) objects: Vec<(u32, Value)>,
+}
+
+/// See `outgoing-arguments` in `wit/types.wit`.
+pub(crate) enum OutgoingArguments<'a> {
+    Plain(&'a [u8]),
+    Carrying(OutgoingArgumentsCarrying<'a>),
+}
+
+/// See `outgoing-arguments-carrying` in `wit/types.wit`.
+pub(crate) struct OutgoingArgumentsCarrying<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) refs: &'a [&'a RawRef],
+    pub(crate) handles: &'a [&'a RawHandle],
+    pub(crate) objects: &'a [(u32, &'a RawRef)],
+}
+
 /// A value as a guest gets it; it holds what is in it.
 pub(crate) fn receive(world: &Arc<World>, stored: Stored) -> Value {
     if stored.refs.is_empty() && stored.handles.is_empty() {
         return Value::Plain(stored.bytes);
     }
+    Value::Carrying(carry(world, stored))
+}
+
+/// Arguments as a guest gets them.
+pub(crate) fn receive_args(
+    world: &Arc<World>,
+    values: Stored,
+    objects: Vec<(u32, Stored)>,
+) -> Arguments {
+    if values.refs.is_empty() && values.handles.is_empty() && objects.is_empty() {
+        return Arguments::Plain(values.bytes);
+    }
+    let Carrying { bytes, refs, handles } = carry(world, values);
+    let objects = objects.into_iter().map(|(place, stored)| (place, receive(world, stored)));
+    Arguments::Carrying(ArgumentsCarrying { bytes, refs, handles, objects: objects.collect() })
+}
+
+fn carry(world: &Arc<World>, stored: Stored) -> Carrying {
     world.lock().hold(&stored);
     let refs = stored.refs.into_iter().map(|id| RawRef { world: Arc::clone(world), id });
     let handles = stored.handles.into_iter().map(|who| RawHandle { world: Arc::clone(world), who });
-    Value::Carrying(Carrying {
-        bytes: stored.bytes,
-        refs: refs.collect(),
-        handles: handles.collect(),
-    })
+    Carrying { bytes: stored.bytes, refs: refs.collect(), handles: handles.collect() }
 }
 
 /// A value that a guest gives away.
@@ -120,20 +164,37 @@ pub(crate) fn store(value: Value) -> Stored {
     }
 }
 
-/// A value or object that a guest sends and keeps.
-pub(super) fn argument(state: &mut State, outgoing: &Outgoing<'_>) -> Argument {
+/// A value that a guest sends and keeps.
+pub(super) fn sent(state: &mut State, outgoing: &Outgoing<'_>) -> Stored {
     let stored = match outgoing {
-        Outgoing::Object(raw) => {
-            state.hold_object(raw.id);
-            return Argument::Object(raw.id);
+        Outgoing::Plain(bytes) => copied(bytes, &[], &[]),
+        Outgoing::Carrying(OutgoingCarrying { bytes, refs, handles }) => {
+            copied(bytes, refs, handles)
         }
-        Outgoing::Plain(bytes) => Stored { bytes: bytes.to_vec(), ..Stored::default() },
-        Outgoing::Carrying(OutgoingCarrying { bytes, refs, handles }) => Stored {
-            bytes: bytes.to_vec(),
-            refs: refs.iter().map(|raw| raw.id).collect(),
-            handles: handles.iter().map(|raw| raw.who).collect(),
-        },
     };
     state.hold(&stored);
-    Argument::Value(stored)
+    stored
+}
+
+/// Arguments that a guest sends and keeps.
+pub(super) fn kept(state: &mut State, args: &OutgoingArguments<'_>) -> StoredArgs {
+    let (values, objects) = match args {
+        OutgoingArguments::Plain(bytes) => (copied(bytes, &[], &[]), Vec::new()),
+        OutgoingArguments::Carrying(carrying) => {
+            let OutgoingArgumentsCarrying { bytes, refs, handles, objects } = carrying;
+            let objects = objects.iter().map(|(place, raw)| (*place, raw.id)).collect();
+            (copied(bytes, refs, handles), objects)
+        }
+    };
+    state.hold(&values);
+    objects.iter().for_each(|(_, object)| state.hold_object(*object));
+    StoredArgs { values, objects }
+}
+
+fn copied(bytes: &[u8], refs: &[&RawRef], handles: &[&RawHandle]) -> Stored {
+    Stored {
+        bytes: bytes.to_vec(),
+        refs: refs.iter().map(|raw| raw.id).collect(),
+        handles: handles.iter().map(|raw| raw.who).collect(),
+    }
 }

@@ -20,11 +20,11 @@ impl bindings::exports::greenroom::actor::guest::Guest for Package {
         describe()
     }
 
-    fn construct(class: String, args: Vec<types::Value>) -> Result<(), types::Error> {
+    fn construct(class: String, args: types::Arguments) -> Result<(), types::Error> {
         Ok(entry::construct(entry::class(&class)?, args)?)
     }
 
-    fn invoke(method: u32, args: Vec<types::Value>) -> Result<types::Value, types::Error> {
+    fn invoke(method: u32, args: types::Arguments) -> Result<types::Value, types::Error> {
         Ok(entry::invoke(method, args)?)
     }
 
@@ -39,14 +39,14 @@ impl bindings::exports::greenroom::actor::guest_async::Guest for Package {
         describe()
     }
 
-    async fn construct(class: String, args: Vec<types::Value>) -> Result<(), types::Error> {
+    async fn construct(class: String, args: types::Arguments) -> Result<(), types::Error> {
         Ok(entry::construct_async(entry::class(&class)?, args).await?)
     }
 
     async fn invoke(
         call: u64,
         method: u32,
-        args: Vec<types::Value>,
+        args: types::Arguments,
     ) -> Result<types::Value, types::Error> {
         Ok(entry::invoke_async(call, method, args).await?)
     }

@@ -17,6 +17,11 @@ fn refused(bytes: &[u8]) -> String {
     error.to_string()
 }
 
+fn encode(json: &Json) -> Result<Value, String> {
+    let mut bytes = Vec::new();
+    append(json, &mut bytes).map(|()| Value::plain(bytes))
+}
+
 #[test]
 fn json_comes_back_as_it_went() {
     let all = json!([

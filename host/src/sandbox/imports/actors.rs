@@ -12,7 +12,7 @@ use super::values;
 use super::{HandleIndex, Ref, Store};
 use crate::refs::{Call, ObjectRef};
 use crate::sandbox::contract::{
-    Outgoing, WitAfterKill, WitCallOptions, WitError, WitIfExists, WitOptions,
+    OutgoingArguments, WitAfterKill, WitCallOptions, WitError, WitIfExists, WitOptions,
 };
 use crate::sandbox::state::Guest;
 
@@ -40,7 +40,7 @@ pub(super) fn add(actors: &mut LinkerInstance<'_, Data>) -> wasmtime::Result<()>
     )
 }
 
-type SpawnParams = (String, Vec<Outgoing>, WitOptions, WitIfExists);
+type SpawnParams = (String, OutgoingArguments, WitOptions, WitIfExists);
 type Answered<T> = wasmtime::Result<(Result<T, WitError>,)>;
 
 async fn spawn(
@@ -84,7 +84,7 @@ fn keep_handle(
     Ok((kept.map(Resource::new_own).map_err(|error| WitError::from(&error)),))
 }
 
-type SubmitParams = (HandleIndex, WasmStr, Vec<Outgoing>, WitCallOptions);
+type SubmitParams = (HandleIndex, WasmStr, OutgoingArguments, WitCallOptions);
 
 fn submit(mut store: Store<'_>, (handle, method, args, options): SubmitParams) -> Answered<Ref> {
     let method = match method_index(&store, &handle, &method)? {
@@ -102,7 +102,7 @@ fn submit(mut store: Store<'_>, (handle, method, args, options): SubmitParams) -
 
 fn tell(
     mut store: Store<'_>,
-    (handle, method, args): (HandleIndex, WasmStr, Vec<Outgoing>),
+    (handle, method, args): (HandleIndex, WasmStr, OutgoingArguments),
 ) -> Answered<()> {
     let method = match method_index(&store, &handle, &method)? {
         Ok(method) => method,
@@ -128,7 +128,7 @@ fn send(
     guest: &mut Guest,
     handle: &HandleIndex,
     method: u32,
-    args: Vec<Outgoing>,
+    args: OutgoingArguments,
     options: Option<WitCallOptions>,
 ) -> wasmtime::Result<Result<Option<ObjectRef>, Error>> {
     let target = guest.table.handle(handle.rep())?.target().clone();

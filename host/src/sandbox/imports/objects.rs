@@ -11,7 +11,7 @@ use wasmtime::component::{LinkerInstance, Resource};
 
 use super::values;
 use super::{Ref, Store};
-use crate::refs::{Arg, ObjectRef, Outcome, Value, all_ready, some_ready};
+use crate::refs::{ObjectRef, Outcome, Value, all_ready, some_ready};
 use crate::sandbox::contract::{Outgoing, WitError, WitValue};
 use crate::sandbox::state::{CallSlot, Caller, Guest, Services};
 use crate::sandbox::table::Table;
@@ -27,17 +27,12 @@ type Answered<T> = wasmtime::Result<(Result<T, WitError>,)>;
 
 async fn put(mut store: Store<'_>, (value,): (Outgoing,)) -> Answered<Ref> {
     let guest = Guest::of(store.data_mut());
-    let arg = match values::args(&guest.table, vec![value])? {
-        Ok(mut args) => args.pop().expect("one in, one out"),
+    let value = match values::sent(&guest.table, value)? {
+        Ok(value) => value,
         Err(error) => return Ok((Err((&error).into()),)),
     };
-    let object = match arg {
-        Arg::Value(value) => {
-            let services = guest.services.clone();
-            services.put(value).await
-        }
-        Arg::Object(object) => Ok(object),
-    };
+    let services = guest.services.clone();
+    let object = services.put(value).await;
     let guest = Guest::of(store.data_mut());
     let kept = object.and_then(|object| guest.table.push_ref(object));
     Ok((kept.map(Resource::new_own).map_err(|error| WitError::from(&error)),))

@@ -4,35 +4,45 @@
 use host_core::{Error, limits};
 use wasmtime::component::Resource;
 
-use crate::refs::{Arg, Attached, Value};
-use crate::sandbox::contract::{Outgoing, WitCarrying, WitValue};
+use crate::refs::{ArgValues, Args, Attached, Value};
+use crate::sandbox::contract::{
+    Outgoing, OutgoingArguments, WitArguments, WitArgumentsCarrying, WitCarrying, WitValue,
+};
 use crate::sandbox::table::Table;
 
 /// The arguments of a call, as the guest lent them.
+#[inline]
 pub(super) fn args(
     table: &Table,
-    args: Vec<Outgoing>,
-) -> wasmtime::Result<Result<Vec<Arg>, Error>> {
-    if args.len() > limits::CALL_ARGS {
+    args: OutgoingArguments,
+) -> wasmtime::Result<Result<Args, Error>> {
+    let carrying = match args {
+        OutgoingArguments::Plain(bytes) => return Ok(Ok(Args::plain(bytes))),
+        OutgoingArguments::Carrying(carrying) => carrying,
+    };
+    if carrying.objects.len() > limits::CALL_ARGS {
         return Ok(Err(Error::Invalid(format!(
-            "a call with {} arguments; the most is {}",
-            args.len(),
+            "a call with {} objects as arguments; the most is {}",
+            carrying.objects.len(),
             limits::CALL_ARGS
         ))));
     }
-    let mut out = Vec::with_capacity(args.len());
-    for arg in args {
-        let arg = match arg {
-            Outgoing::Plain(bytes) => Arg::Value(Value::plain(bytes)),
-            Outgoing::Object(object) => Arg::Object(table.object(object.rep())?.clone()),
-            Outgoing::Carrying(carrying) => match lend(table, carrying)? {
-                Ok(value) => Arg::Value(value),
-                Err(error) => return Ok(Err(error)),
-            },
-        };
-        out.push(arg);
+    let objects = carrying.objects.iter().map(|(place, object)| {
+        let object = table.object(object.rep())?;
+        Ok((*place, object.clone()))
+    });
+    let objects = objects.collect::<wasmtime::Result<_>>()?;
+    let (bytes, refs, handles) = (carrying.bytes, carrying.refs, carrying.handles);
+    let values = lend(table, WitCarrying { bytes, refs, handles })?;
+    Ok(values.map(|values| Args { values, objects }))
+}
+
+/// A value, as the guest lent it.
+pub(super) fn sent(table: &Table, value: Outgoing) -> wasmtime::Result<Result<Value, Error>> {
+    match value {
+        Outgoing::Plain(bytes) => Ok(Ok(Value::plain(bytes))),
+        Outgoing::Carrying(carrying) => lend(table, carrying),
     }
-    Ok(Ok(out))
 }
 
 /// A value whose references the guest keeps.
@@ -40,13 +50,17 @@ fn lend(table: &Table, carrying: WitCarrying) -> wasmtime::Result<Result<Value, 
     if let Err(error) = check(&carrying) {
         return Ok(Err(error));
     }
-    let refs = carrying.refs.iter().map(|object| table.object(object.rep()).cloned());
-    let handles = carrying.handles.iter().map(|handle| table.handle(handle.rep()).cloned());
+    let WitCarrying { bytes, refs, handles } = carrying;
+    if refs.is_empty() && handles.is_empty() {
+        return Ok(Ok(Value::plain(bytes)));
+    }
+    let refs = refs.iter().map(|object| table.object(object.rep()).cloned());
+    let handles = handles.iter().map(|handle| table.handle(handle.rep()).cloned());
     let attached = Attached {
         refs: refs.collect::<Result<_, _>>()?,
         handles: handles.collect::<Result<_, _>>()?,
     };
-    Ok(Ok(Value { bytes: carrying.bytes, attached: Some(Box::new(attached)) }))
+    Ok(Ok(Value { bytes, attached: Some(Box::new(attached)) }))
 }
 
 /// A value whose references the guest gives away: what a method returns.
@@ -80,8 +94,30 @@ fn check(carrying: &WitCarrying) -> Result<(), Error> {
 
 /// A value for the guest, with its references in the guest's table.
 pub(in crate::sandbox) fn lower(table: &mut Table, value: Value) -> Result<WitValue, Error> {
-    let Some(attached) = value.attached else { return Ok(WitValue::Plain(value.bytes)) };
-    let (objects, held) = attached.into_parts();
+    if value.attached.is_none() {
+        return Ok(WitValue::Plain(value.bytes));
+    }
+    Ok(WitValue::Carrying(carry(table, value)?))
+}
+
+/// Arguments for the guest, with their references in the guest's table.
+pub(in crate::sandbox) fn lower_args(
+    table: &mut Table,
+    args: ArgValues,
+) -> Result<WitArguments, Error> {
+    let ArgValues { values, objects } = args;
+    if values.attached.is_none() && objects.is_empty() {
+        return Ok(WitArguments::Plain(values.bytes));
+    }
+    let WitCarrying { bytes, refs, handles } = carry(table, values)?;
+    let objects = objects.into_iter().map(|(place, value)| Ok((place, lower(table, value)?)));
+    let objects = objects.collect::<Result<_, Error>>()?;
+    let carrying = WitArgumentsCarrying { bytes, refs, handles, objects };
+    Ok(WitArguments::Carrying(Box::new(carrying)))
+}
+
+fn carry(table: &mut Table, value: Value) -> Result<WitCarrying, Error> {
+    let (objects, held) = value.attached.map(|all| all.into_parts()).unwrap_or_default();
     let mut refs = Vec::with_capacity(objects.len());
     for object in objects {
         refs.push(Resource::new_own(table.push_ref(object)?));
@@ -90,5 +126,5 @@ pub(in crate::sandbox) fn lower(table: &mut Table, value: Value) -> Result<WitVa
     for handle in held {
         handles.push(Resource::new_own(table.push_handle(handle)?));
     }
-    Ok(WitValue::Carrying(WitCarrying { bytes: value.bytes, refs, handles }))
+    Ok(WitCarrying { bytes: value.bytes, refs, handles })
 }
