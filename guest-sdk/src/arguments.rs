@@ -65,12 +65,14 @@ impl Arguments {
         let Arguments { values, callee } = self;
         match values {
             host::Arguments::Plain(bytes) => {
-                attachments::lend(None, || callee.read(&bytes, Vec::new(), take))
+                let read = |bytes: &[u8]| callee.read(bytes, Vec::new(), take);
+                attachments::lend(None, || codec::with_message(bytes, read))
             }
             host::Arguments::Carrying(carrying) => {
                 let host::ArgumentsCarrying { bytes, refs, handles, objects } = carrying;
                 let received = Attachments::received(refs, handles);
-                attachments::lend(Some(received), || callee.read(&bytes, objects, take))
+                let read = |bytes: &[u8]| callee.read(bytes, objects, take);
+                attachments::lend(Some(received), || codec::with_message(bytes, read))
             }
         }
     }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::{Deserialize, DeserializeOwned, IgnoredAny};
 
 use crate::attachments::{self, Attachments};
+use crate::bytes::{SHARED_MIN, share};
 use crate::error::Error;
 use crate::host;
 
@@ -144,14 +145,21 @@ fn scalar_length(bytes: &[u8]) -> Option<usize> {
     })
 }
 
+/// Runs a decoder of a message, which large [`Bytes`](crate::Bytes) in it may
+/// share.
+#[inline]
+pub(crate) fn with_message<R>(message: Vec<u8>, decode: impl FnOnce(&[u8]) -> R) -> R {
+    if message.len() < SHARED_MIN { decode(&message) } else { share(message, decode) }
+}
+
 /// Reads a value that came from the host.
 #[inline]
 pub(crate) fn decode<T: DeserializeOwned>(value: host::Value) -> Result<T, Malformed> {
     match value {
-        host::Value::Plain(bytes) => attachments::lend(None, || from_slice(&bytes)),
+        host::Value::Plain(bytes) => attachments::lend(None, || with_message(bytes, from_slice)),
         host::Value::Carrying(host::Carrying { bytes, refs, handles }) => {
             let received = Attachments::received(refs, handles);
-            attachments::lend(Some(received), || from_slice(&bytes))
+            attachments::lend(Some(received), || with_message(bytes, from_slice))
         }
     }
 }

@@ -10,7 +10,7 @@ use wasmtime::{Store, UpdateDeadline};
 use super::contract::{WitArguments, WitError, WitValue};
 use super::crash::crash;
 use super::imports::values;
-use super::package::{Code, World};
+use super::package::{Code, Exports, World};
 use super::state::{CallSlot, Caller, Guest, Services};
 use crate::refs::{ArgValues, Value};
 
@@ -27,8 +27,9 @@ const EPOCH_TICKS: u64 = 2;
 pub struct Instance {
     pub(super) store: Store<Data>,
     pub(super) invoke: Entry,
-    construct: Construct,
-    run: Run,
+    /// Looked up when they are called, which is once at most.
+    instance: wasmtime::component::Instance,
+    exports: Exports,
     slot: Arc<CallSlot>,
     /// Class and id, for errors.
     pub(super) what: String,
@@ -72,11 +73,12 @@ impl Instance {
         let slot = Arc::new(CallSlot::default());
         let guest = Guest::new(birth.services, birth.caller, birth.memory_bytes_max, slot.clone());
         let mut store = new_store(&birth.code, guest, birth.profile, birth.output);
-        let (invoke, construct, run) = match instantiate(&mut store, &birth.code).await {
-            Ok(entries) => entries,
+        let (instance, invoke) = match instantiate(&mut store, &birth.code).await {
+            Ok(instantiated) => instantiated,
             Err(error) => return Err(crash(&mut store, &what, "start", &error)),
         };
-        Ok(Instance { store, invoke, construct, run, slot, what })
+        let exports = birth.code.exports;
+        Ok(Instance { store, invoke, instance, exports, slot, what })
     }
 
     /// Where the running call of a sequential actor is told to stop.
@@ -87,14 +89,24 @@ impl Instance {
     /// Makes the instance an actor of a class.
     pub async fn construct(&mut self, class: &str, args: ArgValues) -> Result<(), Stop> {
         let args = self.begin(args)?;
-        let called = self.construct.call_async(&mut self.store, (class.into(), args)).await;
+        let found: wasmtime::Result<Construct> =
+            self.instance.get_typed_func(&mut self.store, self.exports.construct);
+        let called = match found {
+            Ok(construct) => construct.call_async(&mut self.store, (class.into(), args)).await,
+            Err(error) => Err(error),
+        };
         self.end(&format!("{class}.new"), called)
     }
 
     /// Runs the driver.
     pub async fn run(&mut self, args: Vec<String>) -> Result<(), Stop> {
         self.begin(ArgValues::default())?;
-        let called = self.run.call_async(&mut self.store, (args,)).await;
+        let found: wasmtime::Result<Run> =
+            self.instance.get_typed_func(&mut self.store, self.exports.run);
+        let called = match found {
+            Ok(run) => run.call_async(&mut self.store, (args,)).await,
+            Err(error) => Err(error),
+        };
         self.end("driver.main", called)
     }
 
@@ -195,7 +207,7 @@ pub(super) fn new_store(
 async fn instantiate(
     store: &mut Store<Data>,
     code: &Code,
-) -> wasmtime::Result<(Entry, Construct, Run)> {
+) -> wasmtime::Result<(wasmtime::component::Instance, Entry)> {
     let instance = code.pre.instantiate_async(&mut *store).await?;
     let exports = &code.exports;
     let invoke = match code.world {
@@ -206,7 +218,5 @@ async fn instantiate(
             Entry::Concurrent(instance.get_typed_func(&mut *store, exports.invoke)?)
         }
     };
-    let construct = instance.get_typed_func(&mut *store, exports.construct)?;
-    let run = instance.get_typed_func(&mut *store, exports.run)?;
-    Ok((invoke, construct, run))
+    Ok((instance, invoke))
 }

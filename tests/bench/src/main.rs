@@ -40,6 +40,10 @@ struct Args {
     host: Option<PathBuf>,
 }
 
+/// As in `host`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let rounds = if args.quick { 2 } else { 7 };

@@ -1,6 +1,6 @@
 //! The shapes: Ray's microbenchmark, plus spawns and objects.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::guest::{Bench, handle, handles, object, plain};
 use crate::report::Report;
@@ -128,12 +128,21 @@ async fn objects(report: &mut Report, bench: &Bench) -> anyhow::Result<()> {
     }
     if report.wants("put_get_64mib") {
         const BYTES: u32 = 64 << 20;
+        const ROUNDS: u32 = 4;
         let getter = bench.spawn("Caller")?;
-        let begun = Instant::now();
-        let refs = bench.job.call(&caller, "put_many", plain(&[BYTES, 1]))?;
-        bench.time(&getter, "get_many", object(&refs)).await?;
-        let took = begun.elapsed().as_secs_f64();
-        report.add("put_get_64mib", "GB/s", f64::from(BYTES) / took / 1e9);
+        bench.time(&caller, "prepare", plain(&[BYTES])).await?;
+        let mut took = Duration::ZERO;
+        // The first two rounds make the actors' memories grow.
+        for round in 0..2 + ROUNDS {
+            let begun = Instant::now();
+            let put = bench.job.call(&caller, "put_it", plain::<u32>(&[]))?;
+            bench.time(&getter, "get_it", object(&put)).await?;
+            if round >= 2 {
+                took += begun.elapsed();
+            }
+        }
+        let bytes = f64::from(BYTES) * f64::from(ROUNDS);
+        report.add("put_get_64mib", "GB/s", bytes / took.as_secs_f64() / 1e9);
     }
     Ok(())
 }

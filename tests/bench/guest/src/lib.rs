@@ -23,12 +23,15 @@ impl Echo {
 
 /// Calls others, as often as it is told.
 #[derive(Default)]
-struct Caller;
+struct Caller {
+    /// To be put, again and again.
+    data: Bytes,
+}
 
 #[actor]
 impl Caller {
     fn new() -> Self {
-        Caller
+        Self::default()
     }
 
     /// One call after the other, each waited for.
@@ -86,19 +89,19 @@ impl Caller {
         Ok(total)
     }
 
-    /// Puts values and answers with their refs.
-    fn put_many(&mut self, bytes: u32, values: u32) -> Result<Vec<ObjectRef<Bytes>>> {
-        let data = Bytes::from(vec![7; bytes as usize]);
-        (0..values).map(|_| put(&data)).collect()
+    /// Makes the value that `put_it` puts.
+    fn prepare(&mut self, bytes: u32) {
+        self.data = Bytes::from(vec![7; bytes as usize]);
     }
 
-    /// Gets values that another put, one after the other.
-    fn get_many(&mut self, refs: Vec<ObjectRef<Bytes>>) -> Result<u64> {
-        let mut total = 0;
-        for object in refs {
-            total += get(object)?.len() as u64;
-        }
-        Ok(total)
+    /// Puts the value and answers with its ref.
+    fn put_it(&mut self) -> Result<ObjectRef<Bytes>> {
+        put(&self.data)
+    }
+
+    /// Gets a value that another put.
+    fn get_it(&mut self, object: ObjectRef<Bytes>) -> Result<u64> {
+        Ok(get(object)?.len() as u64)
     }
 }
 
