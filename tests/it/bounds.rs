@@ -2,6 +2,7 @@
 //! answer.
 
 use host::actor::State;
+use host::node::Config;
 use host_core::spec::Options;
 use host_core::{Cause, Error, limits};
 use serde_bytes::Bytes;
@@ -137,6 +138,41 @@ fn an_actor_waits_visibly_for_resources_and_runs_when_they_are_free() {
         assert!(!waiting.is_settled());
         first.kill();
         assert_eq!(waiting.get().await, Ok(1));
+    });
+}
+
+#[test]
+fn an_actor_waits_visibly_for_a_place_in_the_pool() {
+    let two = |config: &mut Config| config.pool.actors = 2;
+    check_with(two, async |world| {
+        let package = world.load("basic").await;
+        let spawn = || world.spawn(&package, "Counter", (), Options::default()).unwrap();
+        let (first, second) = (spawn(), spawn());
+        for counter in [&first, &second] {
+            assert_eq!(counter.ask("increment", ()).await, Ok(1));
+        }
+        let third = spawn();
+        let waiting: Object<i64> = third.send("increment", ()).unwrap();
+        let reason = loop {
+            match third.snapshot(&world).map(|seen| seen.state) {
+                Some(State::Pending(reason)) => break reason,
+                Some(State::Starting) => tokio::task::yield_now().await,
+                other => panic!("the third waits: {other:?}"),
+            }
+        };
+        assert!(reason.contains("2 actors") && reason.contains("--max-actors"), "{reason}");
+        assert_eq!(first.ask("increment", ()).await, Ok(2));
+        assert!(!waiting.is_settled());
+        drop(first);
+        assert_eq!(waiting.get().await, Ok(1));
+        // One that is killed while it waits never runs, and leaves no trace.
+        let (fourth, fifth) = (spawn(), spawn());
+        let never: Object<i64> = fourth.send("increment", ()).unwrap();
+        let later: Object<i64> = fifth.send("increment", ()).unwrap();
+        fourth.kill();
+        assert!(matches!(never.get().await, Err(Error::Died { cause: Cause::Killed, .. })));
+        second.kill();
+        assert_eq!(later.get().await, Ok(1));
     });
 }
 

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::target::{Actor, Phase, Role, Running};
 use crate::refs::{ArgValues, Args, Call, ObjectRef, Outcome};
-use crate::sandbox::{Answer, Birth, CallSlot, Caller, Identity, Instance, Job, Stop};
+use crate::sandbox::{Answer, Birth, CallSlot, Caller, Identity, Instance, Job, Place, Stop};
 use crate::store::small;
 
 /// The future of one incarnation.
@@ -37,7 +37,8 @@ pub(super) fn begin(actor: Arc<Actor>, incarnation: u32) -> LifeFuture {
 
 async fn live(actor: Arc<Actor>, incarnation: u32) -> End {
     actor.shared.lock().phase = Phase::Starting;
-    let mut instance = match Instance::new(birth(&actor, incarnation)).await {
+    let place = place(&actor).await;
+    let mut instance = match Instance::new(birth(&actor, incarnation, place)).await {
         Ok(instance) => instance,
         Err(error) => return End::Unborn(error),
     };
@@ -56,7 +57,19 @@ async fn live(actor: Arc<Actor>, incarnation: u32) -> End {
     }
 }
 
-fn birth(actor: &Arc<Actor>, incarnation: u32) -> Birth {
+/// A place for its instance. Most have one at once; others wait, visibly.
+async fn place(actor: &Actor) -> Place {
+    let room = &actor.package.code.room;
+    if let Some(place) = room.enter_now() {
+        return place;
+    }
+    actor.shared.lock().phase = Phase::Crowded;
+    let place = Box::pin(room.enter()).await;
+    actor.shared.lock().phase = Phase::Starting;
+    place
+}
+
+fn birth(actor: &Arc<Actor>, incarnation: u32, place: Place) -> Birth {
     let identity = Identity {
         label: actor.label.clone(),
         job: actor.job,
@@ -69,6 +82,7 @@ fn birth(actor: &Arc<Actor>, incarnation: u32) -> Birth {
     let me = actor.me.clone();
     Birth {
         code: actor.package.code.clone(),
+        place,
         services: actor.env.services(),
         caller: Arc::new(Caller { identity, package: actor.package.clone(), me }),
         memory_bytes_max: actor.spec.memory_bytes_max,

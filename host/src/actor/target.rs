@@ -130,6 +130,8 @@ pub(super) enum Life {
 pub(super) enum Phase {
     /// Not polled yet.
     New,
+    /// Waiting for a place in the engine's pool.
+    Crowded,
     /// Instantiating or constructing.
     Starting,
     /// Waiting for a call.
@@ -317,6 +319,7 @@ impl Actor {
         let state = match (&shared.death, &shared.life, shared.phase) {
             (Some(death), ..) => State::Dead(death.to_string()),
             (None, Life::Waiting(reason), _) => State::Pending(reason.clone().unwrap_or_default()),
+            (None, _, Phase::Crowded) => State::Pending(self.crowded()),
             (None, _, Phase::New | Phase::Starting) => State::Starting,
             (None, _, Phase::Idle) => State::Idle,
             (None, _, Phase::Running) => State::Running,
@@ -329,6 +332,14 @@ impl Actor {
             restarts: shared.restarts.used(),
             handles: self.handles.load(Ordering::Relaxed),
         }
+    }
+
+    fn crowded(&self) -> String {
+        format!(
+            "waits for room: {} actors are alive, the most that the node has room for \
+             (--max-actors)",
+            self.package.code.room.places()
+        )
     }
 
     /// Its class; a driver has none.

@@ -13,6 +13,7 @@ use wasmtime::{
 
 use super::imports;
 use super::package::World;
+use super::room::Room;
 
 /// The most memory a guest instance can be given, whatever its options say:
 /// the size of its slot in the pool.
@@ -43,6 +44,10 @@ const ACTORS_DEFAULT: u32 = 4_000;
 /// Live async actors: each engine has a pool of its own, and async actors
 /// are the few that wait for many.
 const ACTORS_ASYNC: u32 = 2_000;
+
+/// Slots beside those of the actors: for packages that are asked what is in
+/// them, and for instances that are just being dropped.
+const SLOTS_SPARE: u32 = 64;
 
 /// How many live actors the engine's pool has room for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -123,6 +128,8 @@ fn max_map_count() -> u64 {
 pub(super) struct EngineWorld {
     pub(super) engine: Engine,
     pub(super) linker: Linker<Data>,
+    /// The places that the pool has for actors.
+    pub(super) room: Arc<Room>,
 }
 
 /// The engines of a node. Two, because `concurrency_support`, which async
@@ -182,7 +189,8 @@ impl EngineWorld {
         let mut linker = Linker::new(&engine);
         host_wasi::add_to_linker(&mut linker)?;
         imports::add_to_linker(&mut linker, world)?;
-        Ok(EngineWorld { engine, linker })
+        let room = Arc::new(Room::new(pool.actors));
+        Ok(EngineWorld { engine, linker, room })
     }
 }
 
@@ -229,7 +237,7 @@ fn config(world: World, pool: Pool) -> Config {
 /// With these, instantiate and drop takes 5.5 us and scales to two threads
 /// (225,000/s); with wasmtime's defaults 10.6 us and 49,000/s.
 fn pooling(pool: Pool) -> PoolingAllocationConfig {
-    let n = pool.actors;
+    let n = pool.actors.saturating_add(SLOTS_SPARE);
     let mut pooling = PoolingAllocationConfig::new();
     pooling
         .total_component_instances(n)

@@ -11,6 +11,7 @@ use super::contract::{WitArguments, WitError, WitValue};
 use super::crash::crash;
 use super::imports::values;
 use super::package::{Code, Exports, World};
+use super::room::Place;
 use super::state::{CallSlot, Caller, Guest, Services};
 use crate::refs::{ArgValues, Value};
 
@@ -33,6 +34,8 @@ pub struct Instance {
     slot: Arc<CallSlot>,
     /// Class and id, for errors.
     pub(super) what: String,
+    /// Given back when all of the above is gone.
+    _place: Place,
 }
 
 pub(super) enum Entry {
@@ -53,6 +56,8 @@ pub enum Stop {
 pub struct Birth {
     /// What it is made from.
     pub code: Arc<Code>,
+    /// Where it may be.
+    pub place: Place,
     /// Whom it asks.
     pub services: Arc<dyn Services>,
     /// Who it is.
@@ -78,7 +83,7 @@ impl Instance {
             Err(error) => return Err(crash(&mut store, &what, "start", &error)),
         };
         let exports = birth.code.exports;
-        Ok(Instance { store, invoke, instance, exports, slot, what })
+        Ok(Instance { store, invoke, instance, exports, slot, what, _place: birth.place })
     }
 
     /// Where the running call of a sequential actor is told to stop.

@@ -15,6 +15,7 @@ use super::code;
 use super::describe::describe;
 use super::engine::Engines;
 use super::imports;
+use super::room::Room;
 
 /// Which of the contract's worlds a package is made for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,6 +47,8 @@ pub struct Code {
     pub imports: Vec<String>,
     pub(super) pre: InstancePre<Data>,
     pub(super) exports: Exports,
+    /// Where its instances may be.
+    pub room: Arc<Room>,
 }
 
 /// Where the guest's functions are in the component.
@@ -142,7 +145,8 @@ impl Package {
             .instantiate_pre(&component)
             .map_err(|error| LoadError::Unusable(format!("{error:#}")))?;
         let imports = shape.imports.into_iter().filter(|name| !is_ours(name)).collect();
-        let code = Arc::new(Code { id, world, imports, pre, exports });
+        let code =
+            Arc::new(Code { id, world, imports, pre, exports, room: engine_world.room.clone() });
         let info = describe(code.clone()).await.map_err(LoadError::Description)?;
         info.check().map_err(LoadError::Description)?;
         Ok(Package::new(info, code))
