@@ -53,6 +53,25 @@ fn a_call_to_oneself_that_nobody_waits_for_is_no_cycle() {
 }
 
 #[test]
+fn a_wait_for_a_call_that_waits_for_the_waiter_is_told() {
+    check(async |world| {
+        for guest in ["basic", "concurrent"] {
+            let first = world.actor("basic", "Link", ()).await;
+            let class = if guest == "basic" { "Link" } else { "AsyncLink" };
+            let next = world.actor(guest, class, ()).await;
+            assert_eq!(first.ask("set_next", (&next,)).await, Ok(()));
+            let answer = first.ask::<u32>("wait_for_own_later_call", ()).await;
+            let Err(Error::Invalid(text)) = answer else { panic!("{answer:?}") };
+            let me = format!("Link({})", first.id());
+            assert!(text.contains(&format!("{me} waits for the call for ")), "{text}");
+            assert!(text.ends_with(&format!(" waits for {me}")), "{text}");
+            assert_eq!(first.ask("pass_on", (0,)).await, Ok(0));
+            assert_eq!(next.ask("pass_on", (0,)).await, Ok(0));
+        }
+    });
+}
+
+#[test]
 fn two_actors_that_wait_for_each_other_are_told() {
     check(async |world| check_reported(&ring(&world, "basic", "Link", 2).await).await);
 }

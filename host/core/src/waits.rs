@@ -25,7 +25,8 @@ use crate::limits;
 pub enum Waiter {
     /// A sequential actor, whatever it runs: one call's wait holds up all.
     Actor(ActorId),
-    /// One call of an async actor, by the object it will make.
+    /// One call, by the object it will make: of an async actor, or one that
+    /// waits for its arguments and has not begun.
     Call(ObjectId),
 }
 
@@ -105,6 +106,11 @@ impl Waits {
         if none_left {
             entry.remove();
         }
+    }
+
+    /// Whether it waits for something.
+    pub fn is_waiting(&self, waiter: Waiter) -> bool {
+        self.waiting.contains_key(&waiter)
     }
 
     /// Whether nobody waits for anything.

@@ -195,7 +195,7 @@ async fn many_at_once(actor: Arc<Actor>, mut instance: Instance) -> End {
 }
 
 async fn next_job(actor: &Arc<Actor>) -> Option<Job> {
-    let (call, slot) = poll_fn(|_| {
+    let (call, slot, held_up) = poll_fn(|_| {
         let mut shared = actor.shared.lock();
         if shared.running.is_empty() {
             shared.phase = Phase::Idle;
@@ -203,7 +203,7 @@ async fn next_job(actor: &Arc<Actor>) -> Option<Job> {
         if shared.allowance == 0 || shared.order.is_some() {
             return Poll::Pending;
         }
-        let Some(queued) = shared.mail.pop_front() else {
+        let Some(mut queued) = shared.mail.pop_front() else {
             return match shared.closing {
                 Some(_) => Poll::Ready(None),
                 None => Poll::Pending,
@@ -212,9 +212,11 @@ async fn next_job(actor: &Arc<Actor>) -> Option<Job> {
         shared.allowance -= 1;
         shared.phase = Phase::Running;
         let slot = Arc::new(CallSlot::default());
+        // It has begun, and still waits for its arguments.
+        let held_up = queued.call.held_up.take();
         let (running, call) = Running::begin(queued, slot.clone(), actor.spec.max_retries);
         shared.running.push(running);
-        Poll::Ready(Some((call, slot)))
+        Poll::Ready(Some((call, slot, held_up)))
     })
     .await?;
     let Call { method, args, result, .. } = call;
@@ -228,7 +230,12 @@ async fn next_job(actor: &Arc<Actor>) -> Option<Job> {
             shared.running.retain(|running| !Arc::ptr_eq(&running.slot, &mine));
         })
     };
-    Some(Job { method, name, args: Box::pin(values(args)), slot, done: Box::new(done) })
+    let args = async move {
+        let values = values(args).await;
+        drop(held_up);
+        values
+    };
+    Some(Job { method, name, args: Box::pin(args), slot, done: Box::new(done) })
 }
 
 impl Actor {

@@ -156,6 +156,7 @@ impl Running {
         slot: Arc<CallSlot>,
         max_retries: Tries,
     ) -> (Running, Call) {
+        queued.call.held_up = None;
         let method = queued.call.method;
         let result = queued.call.result.clone();
         slot.begin(result.clone());

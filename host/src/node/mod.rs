@@ -30,7 +30,7 @@ pub use config::Config;
 
 use crate::actor::{Actor, Role, Snapshot};
 use crate::refs::{Args, Call, Handle, ObjectRef, Outcome, Target};
-use crate::sandbox::{Engines, LoadError, Package};
+use crate::sandbox::{Engines, LoadError, Package, Services};
 use crate::store::Store;
 
 /// A running node. Cloning is cheap; the node ends with its last clone.
@@ -219,8 +219,9 @@ impl Job {
         let target = actor.target();
         let object = ObjectRef::pending(self.node.0.object_id(), Arc::downgrade(target));
         let method = target.method_index(method)?;
+        let held_up = self.node.0.held_up(&object, &args);
         let result = Some(object.clone());
-        target.send(Call { method, args, result, caller: None, retries: None }, false)?;
+        target.send(Call { method, args, result, caller: None, retries: None, held_up }, false)?;
         Ok(object)
     }
 

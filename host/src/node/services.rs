@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host_core::spec::Options;
-use host_core::waits::{Ticket, Waiter};
-use host_core::{Cause, Error, Level, limits};
+use host_core::waits::{Ticket, Waiter, Waits};
+use host_core::{ActorId, Cause, Error, Level, ObjectId, limits};
 
 use super::Inner;
 use crate::refs::{Args, Handle, ObjectRef, Producer, Value};
@@ -80,13 +80,28 @@ impl Services for Inner {
             Some(call) => Waiter::Call(call.id()),
             None => Waiter::Actor(caller.identity.label.id),
         };
-        let mut makers: Vec<_> = on.iter().filter_map(maker).collect();
-        makers.sort_unstable();
-        makers.dedup();
-        match self.waits.lock().begin(waiter, &makers) {
+        let calls = pending(on.iter());
+        let mut waits = self.waits.lock();
+        let makers = makers(&waits, &calls);
+        let begun = waits.begin(waiter, &makers);
+        drop(waits);
+        match begun {
             Ok(ticket) => Ok(Box::new(Wait { node: self.this(), ticket: Some(ticket) })),
             Err(cycle) => Err(self.cycle(&cycle.path)),
         }
+    }
+
+    fn held_up(&self, object: &ObjectRef, args: &Args) -> Option<Arc<dyn Send + Sync>> {
+        let calls = pending(args.awaited());
+        if calls.is_empty() {
+            return None;
+        }
+        let mut waits = self.waits.lock();
+        let makers = makers(&waits, &calls);
+        // Nobody waits for the call yet: it cannot close a circle.
+        let ticket = waits.begin(Waiter::Call(object.id()), &makers).ok();
+        drop(waits);
+        Some(Arc::new(Wait { node: self.this(), ticket }))
     }
 
     fn exit(&self, caller: &Caller) {
@@ -107,17 +122,30 @@ impl Services for Inner {
     }
 }
 
-/// What has to go on before the object is settled.
-fn maker(object: &ObjectRef) -> Option<Waiter> {
-    if object.is_settled() {
-        return None;
+/// The calls that make these, as far as they are not settled: each with the
+/// object it makes, and its actor if that runs one call at a time.
+fn pending<'a>(objects: impl Iterator<Item = &'a ObjectRef>) -> Vec<(ObjectId, Option<ActorId>)> {
+    let calls = objects.filter(|object| !object.is_settled()).filter_map(|object| {
+        let producer = object.producer()?;
+        Some((object.id(), producer.is_sequential().then(|| producer.id())))
+    });
+    calls.collect()
+}
+
+/// What has to go on before these calls are done: an actor that runs one call
+/// at a time, and a call that itself waits for something.
+fn makers(waits: &Waits, calls: &[(ObjectId, Option<ActorId>)]) -> Vec<Waiter> {
+    let mut makers = Vec::with_capacity(calls.len());
+    for (object, actor) in calls {
+        let call = Waiter::Call(*object);
+        if actor.is_none() || waits.is_waiting(call) {
+            makers.push(call);
+        }
+        makers.extend(actor.map(Waiter::Actor));
     }
-    let producer = object.producer()?;
-    Some(if producer.is_sequential() {
-        Waiter::Actor(producer.id())
-    } else {
-        Waiter::Call(object.id())
-    })
+    makers.sort_unstable();
+    makers.dedup();
+    makers
 }
 
 impl Inner {

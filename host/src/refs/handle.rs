@@ -68,6 +68,9 @@ pub struct Call {
     /// How often it may be tried again after a crash; none: as the actor's
     /// options say.
     pub retries: Option<Tries>,
+    /// Announces, for as long as the call waits for its arguments, what it
+    /// waits for.
+    pub held_up: Option<Arc<dyn Send + Sync>>,
 }
 
 impl Handle {

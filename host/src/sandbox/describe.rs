@@ -108,6 +108,10 @@ impl Services for Nobody {
         Err(denied())
     }
 
+    fn held_up(&self, _: &ObjectRef, _: &Args) -> Option<Arc<dyn Send + Sync>> {
+        None
+    }
+
     fn exit(&self, _: &Caller) {}
 
     fn max_level(&self) -> Level {

@@ -92,6 +92,10 @@ pub trait Services: Send + Sync {
         on: &[ObjectRef],
     ) -> Result<Box<dyn Send>, Error>;
 
+    /// Notes what the call that makes `object` waits for before it can run,
+    /// for as long as the answer lives; none if all its arguments are there.
+    fn held_up(&self, object: &ObjectRef, args: &Args) -> Option<Arc<dyn Send + Sync>>;
+
     /// Ends the calling actor once its queued calls are done.
     fn exit(&self, caller: &Caller);
 

@@ -315,6 +315,13 @@ impl Link {
         get(context::me::<Link>()?.pass_on(0).remote()?)
     }
 
+    /// Waits for a call whose argument only a later call of its own makes.
+    fn wait_for_own_later_call(&mut self) -> Result<u32> {
+        let mine = context::me::<Link>()?.pass_on(0).remote()?;
+        let next = self.next.as_ref().ok_or_else(|| Error::Invalid("there is no next".into()))?;
+        get(next.pass_on(mine).remote()?)
+    }
+
     /// A call to itself that it does not wait for is no cycle.
     fn tell_itself(&mut self) -> Result<()> {
         context::me::<Link>()?.pass_on(0).tell()

@@ -68,22 +68,15 @@ impl Attacker {
         Ok(actors.len())
     }
 
-    /// Creates actors and calls each; answers how many did, and the first
-    /// error.
-    fn fill_the_pool(&mut self, count: usize) -> Result<(usize, Option<String>)> {
+    /// Creates actors and calls each; answers how many answered within a
+    /// second, and how many are still awaited.
+    fn fill_the_pool(&mut self, count: usize) -> Result<(usize, usize)> {
         let actors = (0..count).map(|_| Idler::remote()).collect::<Result<Vec<_>>>()?;
         let calls: Vec<_> =
             actors.iter().map(|actor| actor.ping().remote()).collect::<Result<_>>()?;
-        let (mut answered, mut error) = (0, None);
-        for call in calls {
-            match get(call) {
-                Ok(_) => answered += 1,
-                Err(failed) => {
-                    error.get_or_insert_with(|| format!("{failed:?}"));
-                }
-            }
-        }
-        Ok((answered, error))
+        let (answered, waiting) = wait(&calls, count, Some(Duration::from_secs(1)))?;
+        get(&answered)?;
+        Ok((answered.len(), waiting.len()))
     }
 
     /// Forgets handles instead of dropping them.

@@ -143,7 +143,8 @@ fn send(
     };
     let result = options.is_some().then(|| guest.services.pending(Arc::downgrade(&target)));
     let caller = Some(guest.caller.identity.label.id);
-    let call = Call { method, args, result: result.clone(), caller, retries };
+    let held_up = result.as_ref().and_then(|object| guest.services.held_up(object, &args));
+    let call = Call { method, args, result: result.clone(), caller, retries, held_up };
     if let Err(error) = target.send(call, true) {
         return Ok(Err(error));
     }
