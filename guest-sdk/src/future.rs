@@ -38,6 +38,10 @@ pub async fn wait_async<R: AnyRef>(
     timeout: Option<Duration>,
 ) -> Result<(Vec<R>, Vec<R>)> {
     let refs: Vec<R> = refs.into_iter().collect();
+    if count == 0 {
+        // As many are always ready.
+        return Ok((Vec::new(), refs));
+    }
     let raws = refs.iter().map(|any| any.object().raw()).collect();
     let count = checked_count(count, refs.len())?;
     let timeout = timeout.map(host::nanoseconds);

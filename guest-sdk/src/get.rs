@@ -238,13 +238,17 @@ pub fn wait<R: AnyRef>(
     timeout: Option<Duration>,
 ) -> Result<(Vec<R>, Vec<R>)> {
     let refs: Vec<R> = refs.into_iter().collect();
+    if count == 0 {
+        // As many are always ready.
+        return Ok((Vec::new(), refs));
+    }
     let raw: Vec<&RawRef> = refs.iter().map(|any| any.object().raw()).collect();
     let count = checked_count(count, refs.len())?;
     let ready = host::wait(&raw, count, timeout.map(host::nanoseconds))?;
     Ok(split(refs, &ready))
 }
 
-/// Zero objects are always ready; more than there are never will be.
+/// More objects than there are will never be ready.
 pub(crate) fn checked_count(count: usize, len: usize) -> Result<u32> {
     match u32::try_from(count) {
         Ok(checked) if count <= len => Ok(checked),

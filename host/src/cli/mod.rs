@@ -109,6 +109,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
+    raise_file_limit();
     let console = Arc::new(Console::new(cli.global.format, cli.global.verbose));
     let done = diagnostics::start(cli.global.log_level).and_then(|()| dispatch(cli, &console));
     match done {
@@ -117,6 +118,17 @@ pub fn main() -> ExitCode {
             failure.report(&console);
             ExitCode::from(failure.exit() as u8)
         }
+    }
+}
+
+/// Allows as many open files and sockets as the operator's hard limit does: the
+/// soft one, often 1,024, is for programs that use `select`.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    if let Err(error) = raised {
+        tracing::debug!(%error, ?current, ?maximum, "the limit of open files stays as it is");
     }
 }
 
