@@ -75,6 +75,8 @@ impl Watcher {
             };
             self.answers = None;
             match fault {
+                // Of resuming, which goes on for as long as it takes.
+                Fault::Final(Error::TimedOut { .. }) => {}
                 Fault::Final(error) => return Err(error),
                 Fault::NotDone(why) | Fault::Unknown(why) => {
                     tracing::debug!(prefix = ?self.prefix, why, "a watch lost its connection");

@@ -8,6 +8,7 @@ use host_control::{
 };
 use host_proto::etcd as proto;
 use host_proto::etcd::auth_client::AuthClient;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
 use tonic::transport::Endpoint;
 
@@ -154,6 +155,56 @@ async fn users_are_known_by_their_passwords() {
         let stranger = Etcd::new(&options(user)).unwrap();
         let denied = stranger.get(&key("a"), soon()).await.unwrap_err();
         assert!(matches!(denied, Error::Denied { .. }), "{denied}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connection_is_secure_on_both_sides() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut authority = CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+    let identity = || {
+        let key = KeyPair::generate().unwrap();
+        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let params = CertificateParams::new(names).unwrap();
+        let certificate = params.signed_by(&key, &authority).unwrap();
+        (certificate.pem().into_bytes(), key.serialize_pem().into_bytes())
+    };
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.into_os_string().into_string().unwrap()
+    };
+    let ca = authority.pem().into_bytes();
+    let (certificate, secret) = identity();
+    let files = [write("ca", &ca), write("certificate", &certificate), write("key", &secret)];
+    let arguments = [
+        "--client-cert-auth",
+        "--trusted-ca-file",
+        &files[0],
+        "--cert-file",
+        &files[1],
+        "--key-file",
+        &files[2],
+    ];
+    let process = EtcdProcess::start_with(&folder.path().join("etcd"), &arguments);
+    let of = |identity, server_name: Option<&str>| {
+        let server_name = server_name.map(str::to_owned);
+        let tls = EtcdTls { ca: ca.clone(), identity, server_name };
+        let options = etcd_options(vec![process.address().to_string()], None);
+        Etcd::new(&EtcdOptions { tls: Some(tls), ..options }).unwrap()
+    };
+    for name in [None, Some("localhost")] {
+        let store = of(Some(identity()), name);
+        let mut changes = watch(&store, "a").await;
+        let written = put(&store, "a", "1").await.revision;
+        assert_eq!(next(&mut changes).await.revision, written);
+    }
+    let short = || Deadline::after(Duration::from_secs(1));
+    for stranger in [of(None, None), of(Some(identity()), Some("elsewhere"))] {
+        let refused = stranger.get(&key("a"), short()).await.unwrap_err();
+        assert!(matches!(refused, Error::Unavailable { .. }), "{refused}");
     }
 }
 

@@ -77,7 +77,9 @@ impl EtcdProcess {
         member: &Member<'_>,
         arguments: &[&str],
     ) -> (EtcdProcess, mpsc::Receiver<String>) {
-        let client_url = format!("http://{}", member.client);
+        // As soon as it has a certificate, it wants to be called securely.
+        let scheme = if arguments.contains(&"--cert-file") { "https" } else { "http" };
+        let client_url = format!("{scheme}://{}", member.client);
         let peer_url = format!("http://{}", member.peer);
         let mut command = Command::new(program());
         command
