@@ -23,7 +23,7 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
 enum Command {
-    /// Obtain a compiler for guests (wasm32-wasip2).
+    /// Obtain a compiler for guests (wasm32-wasip2), and the etcd of the tests.
     Setup(setup::Options),
     /// Build every example and every test guest to a component.
     Guests,

@@ -1,4 +1,4 @@
-//! `cargo xtask setup`: a compiler for guests.
+//! `cargo xtask setup`: a compiler for guests, and what tests need.
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -25,14 +25,22 @@ enum From {
     Debian,
 }
 
-/// Obtains the compiler and says which it is.
+/// Obtains the compiler and etcd, and says which they are.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let source = match options.from {
         From::Any => Source::Any,
         From::Rustup => Source::Rustup,
         From::Debian => Source::Debian,
     };
-    obtain(source).map(drop)
+    obtain(source)?;
+    etcd()
+}
+
+/// The etcd that tests of the control store start, obtained if need be.
+pub(crate) fn etcd() -> Result<()> {
+    let etcd = host_toolchain::install_etcd(&project::root().join(FOLDER))?;
+    eprintln!("tests run against {}", etcd.display());
+    Ok(())
 }
 
 /// The compiler for guests, obtained if need be.

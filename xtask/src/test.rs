@@ -7,6 +7,7 @@ use crate::{guests, project, setup};
 /// Sets up, builds the guests, and runs all the tests, those in the
 /// documentation too.
 pub(crate) fn run() -> Result<()> {
+    setup::etcd()?;
     guests::build(&setup::toolchain()?)?;
     // Test guests run in a host; built as programs of this machine they would
     // only cost time.

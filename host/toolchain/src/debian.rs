@@ -8,6 +8,7 @@
 //! with.
 
 mod apt;
+mod etcd;
 mod wrapper;
 
 use std::fs::{self, File};
@@ -17,9 +18,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
-use self::apt::{Apt, Archive};
+pub(crate) use self::etcd::install as install_etcd;
+
+use self::apt::{Apt, Archive, Suites, Wanted};
 use crate::process::output_within;
 use crate::{Step, TARGET, Toolchain, find};
+
+/// What a compiler for guests takes.
+const RUST: Wanted<'_> = Wanted::WithDependencies(&["rustc", "libstd-rust-dev-wasm32"]);
 
 /// A compiler has to compile this before it is believed in.
 const SMOKE_TEST: &str = "#[unsafe(no_mangle)] pub extern \"C\" fn answer() -> u64 { 42 }";
@@ -41,7 +47,8 @@ pub(crate) fn install(folder: &Path) -> Result<Toolchain> {
     // Said now, and not after 200 MB.
     find::check_linker()?;
     let partial = folder.join("partial");
-    let installed = archives(&partial).and_then(|archives| first(&archives, folder, &partial));
+    let installed =
+        archives(&partial, Suites::Newer).and_then(|archives| first(&archives, folder, &partial));
     let cleaned = clear(&partial);
     let installed = installed?;
     cleaned?;
@@ -61,12 +68,12 @@ fn lock(folder: &Path) -> Result<File> {
 }
 
 /// Where the packages may come from, best first.
-fn archives(partial: &Path) -> Result<Vec<Archive>> {
+fn archives(partial: &Path, suites: Suites) -> Result<Vec<Archive>> {
     // What an interrupted run left.
     clear(partial)?;
     fs::create_dir(partial).with_context(|| format!("cannot create {}", partial.display()))?;
     let step = Step::start("looking for this machine's Debian mirror");
-    match apt::archives(partial) {
+    match apt::archives(partial, suites) {
         Ok(archives) => {
             step.done(&archives[0]);
             Ok(archives)
@@ -97,39 +104,48 @@ fn first(archives: &[Archive], folder: &Path, partial: &Path) -> Result<Toolchai
 
 /// Everything is made in `partial` and moved into `folder` at the end.
 fn from_archive(archive: &Archive, folder: &Path, partial: &Path) -> Result<Toolchain> {
-    let apt = Apt::new(archive, &partial.join("apt"))?;
-    let step = Step::start(format!("reading the package index of {archive}"));
-    let packages = apt.packages()?;
-    step.done(format!(
-        "{} packages, {} MB to fetch",
-        packages.names.len(),
-        packages.bytes / 1_000_000
-    ));
-
-    let step = Step::start("fetching Debian's Rust compiler");
-    let debs = partial.join("debs");
-    let files = apt.download(&packages, &debs, |done| step.bytes(done, packages.bytes))?;
-    step.done(format!("{} packages", files.len()));
-
-    let step = Step::start("unpacking it");
     let root = partial.join("debian");
-    for (index, file) in files.iter().enumerate() {
-        step.count(index, files.len());
-        let mut dpkg = Command::new("dpkg");
-        output_within(dpkg.arg("-x").args([file, &root]), SHORT_LIMIT, || ())?;
-        fs::remove_file(file).with_context(|| format!("cannot delete {}", file.display()))?;
-    }
+    unpack(archive, "Debian's Rust compiler", RUST, partial, &root)?;
     for part in UNNEEDED {
         clear(&root.join(part))?;
     }
     let rustc = wrapper::write(&root)?;
-    step.done(root_name(folder).display());
 
     let step = Step::start("trying it");
     let version = smoke_test(partial, &rustc)?;
     keep(folder, partial, &version)?;
     step.done(&version);
     Ok(Toolchain::in_folder(folder)?)
+}
+
+/// Fetches packages from an archive and unpacks them into `root`.
+fn unpack(
+    archive: &Archive,
+    what: &str,
+    wanted: Wanted<'_>,
+    partial: &Path,
+    root: &Path,
+) -> Result<()> {
+    let apt = Apt::new(archive, &partial.join("apt"))?;
+    let step = Step::start(format!("reading the package index of {archive}"));
+    let packages = apt.packages(wanted)?;
+    let (count, size) = (packages.names.len(), packages.bytes / 1_000_000);
+    step.done(format!("{count} packages, {size} MB to fetch"));
+
+    let step = Step::start(format!("fetching {what}"));
+    let debs = partial.join("debs");
+    let files = apt.download(&packages, &debs, |done| step.bytes(done, packages.bytes))?;
+    step.done(format!("{} packages", files.len()));
+
+    let step = Step::start("unpacking it");
+    for (index, file) in files.iter().enumerate() {
+        step.count(index, files.len());
+        let mut dpkg = Command::new("dpkg");
+        output_within(dpkg.arg("-x").arg(file).arg(root), SHORT_LIMIT, || ())?;
+        fs::remove_file(file).with_context(|| format!("cannot delete {}", file.display()))?;
+    }
+    step.done(format!("{} packages", files.len()));
+    Ok(())
 }
 
 /// Where the compiler comes to lie.

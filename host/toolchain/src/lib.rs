@@ -20,15 +20,20 @@
 //! # }
 //! ```
 //!
+//! The tests of the control store run against a real etcd, which is fetched in
+//! the same way: [`find_etcd`], [`install_etcd`].
+//!
 //! Nothing here changes the machine's own packages or needs root. The standard
 //! library of one rustc is never used with another.
 
 mod debian;
+mod etcd;
 mod find;
 mod install;
 mod process;
 mod step;
 
+pub use etcd::{ETCD_ENV, MissingEtcd, find_etcd, install_etcd};
 pub use find::{ENV, Missing, Origin, Toolchain, user_folder};
 pub use install::{Source, install};
 pub use process::{Failure, output_within};

@@ -12,11 +12,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::process::output_within;
 
-/// What is wanted; apt adds what these depend on.
-const WANTED: [&str; 2] = ["rustc", "libstd-rust-dev-wasm32"];
-
-/// The suites that have it, the more settled one first.
-const SUITES: [&str; 2] = ["testing", "sid"];
+/// Suites newer than most machines run, the more settled one first.
+const NEWER: [&str; 2] = ["testing", "sid"];
 
 /// The index has 10 MB, the packages have 200.
 const INDEX_LIMIT: Duration = Duration::from_secs(300);
@@ -53,7 +50,25 @@ const UNNEEDED: [&str; 22] = [
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Archive {
     mirror: String,
-    suite: &'static str,
+    suite: String,
+}
+
+/// Which suites to take packages from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Suites {
+    /// Those that are newer than the machine.
+    Newer,
+    /// The machine's own, whose programs run with its libraries.
+    Own,
+}
+
+/// Which packages to fetch.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Wanted<'a> {
+    /// These, and what they depend on.
+    WithDependencies(&'a [&'a str]),
+    /// Only these.
+    Alone(&'a [&'a str]),
 }
 
 /// What to fetch.
@@ -74,7 +89,7 @@ impl fmt::Display for Archive {
 }
 
 /// The archives on the mirrors that this machine uses already; at least one.
-pub(super) fn archives(scratch: &Path) -> Result<Vec<Archive>> {
+pub(super) fn archives(scratch: &Path, suites: Suites) -> Result<Vec<Archive>> {
     // With empty lists apt says every address that it would read, whatever
     // form its sources have, and whether or not it was ever updated.
     let lists = scratch.join("lists");
@@ -83,30 +98,44 @@ pub(super) fn archives(scratch: &Path) -> Result<Vec<Archive>> {
     apt.args(["update", "--print-uris", "-o"]).arg(option("Dir::State::Lists", &lists));
     let text = output_within(&mut apt, INDEX_LIMIT, || ())
         .context("this machine's package sources cannot be read (is it a Debian?)")?;
-    let mirrors = mirrors(&text);
-    ensure!(!mirrors.is_empty(), "this machine's package sources name no Debian mirror");
-    let suites = SUITES.into_iter();
-    Ok(suites
-        .flat_map(|suite| {
-            mirrors.iter().map(move |mirror| Archive { mirror: mirror.clone(), suite })
-        })
-        .collect())
+    let own = own_archives(&text);
+    ensure!(!own.is_empty(), "this machine's package sources name no Debian mirror");
+    Ok(match suites {
+        Suites::Own => own,
+        Suites::Newer => newer_archives(&own),
+    })
 }
 
-/// The mirrors of Debian's main archive among the addresses apt would read.
-fn mirrors(uris: &str) -> Vec<String> {
-    let mut found = Vec::new();
+/// The newer suites on the mirrors of these archives.
+fn newer_archives(own: &[Archive]) -> Vec<Archive> {
+    let mut mirrors: Vec<&String> = own.iter().map(|archive| &archive.mirror).collect();
+    mirrors.dedup();
+    let of_suite = |suite: &'static str| {
+        let archive =
+            move |mirror: &&String| Archive { mirror: (*mirror).clone(), suite: suite.to_owned() };
+        mirrors.iter().map(archive)
+    };
+    NEWER.into_iter().flat_map(of_suite).collect()
+}
+
+/// The archives of Debian's main mirrors among the addresses apt would read,
+/// those of one mirror together.
+fn own_archives(uris: &str) -> Vec<Archive> {
+    let mut found: Vec<Archive> = Vec::new();
     for line in uris.lines() {
         let uri = line.trim_start_matches('\'').split('\'').next().unwrap_or_default();
-        let Some((mirror, _)) = uri.split_once("/dists/") else { continue };
+        let Some((mirror, rest)) = uri.split_once("/dists/") else { continue };
+        let suite = rest.split('/').next().unwrap_or_default();
         // Security updates are an archive of their own, without these suites.
         // Anything else with the name may be a mirror: one that is not has no
         // such suite, and the next is tried.
         let is_debian = mirror.contains("debian") && !mirror.contains("security");
-        if is_debian && !found.iter().any(|known| known == mirror) {
-            found.push(mirror.to_owned());
+        let archive = Archive { mirror: mirror.to_owned(), suite: suite.to_owned() };
+        if is_debian && !found.contains(&archive) {
+            found.push(archive);
         }
     }
+    found.sort_by(|one, other| one.mirror.cmp(&other.mirror));
     found
 }
 
@@ -126,15 +155,16 @@ impl Apt {
     }
 
     /// Reads the archive's index and says what to fetch.
-    pub(super) fn packages(&self) -> Result<Packages> {
+    pub(super) fn packages(&self, wanted: Wanted<'_>) -> Result<Packages> {
+        let (Wanted::WithDependencies(named) | Wanted::Alone(named)) = wanted;
         output_within(self.get().arg("update"), INDEX_LIMIT, || ())
             .context("cannot read the package index")?;
         let mut plan = self.get();
-        plan.args(["install", "--yes", "--no-install-recommends", "--print-uris"]).args(WANTED);
+        plan.args(["install", "--yes", "--no-install-recommends", "--print-uris"]).args(named);
         let plan = output_within(&mut plan, INDEX_LIMIT, || ())
-            .with_context(|| format!("the packages {} cannot be had", WANTED.join(" and ")))?;
-        let packages = planned(&plan);
-        for name in WANTED {
+            .with_context(|| format!("{} cannot be had", named.join(" and ")))?;
+        let packages = planned(&plan, wanted);
+        for name in named {
             ensure!(packages.names.iter().any(|known| known == name), "apt does not offer {name}");
         }
         Ok(packages)
@@ -240,13 +270,19 @@ fn option(name: &str, path: &Path) -> std::ffi::OsString {
 
 /// Reads what apt would fetch, lines of `'ADDRESS' NAME_VERSION_ARCH.deb SIZE HASH`,
 /// and leaves out what is not needed.
-fn planned(text: &str) -> Packages {
+fn planned(text: &str, wanted: Wanted<'_>) -> Packages {
+    let is_needed = |name: &str| match wanted {
+        Wanted::Alone(named) => named.contains(&name),
+        Wanted::WithDependencies(_) => {
+            name != "gcc" && !UNNEEDED.iter().any(|prefix| name.starts_with(prefix))
+        }
+    };
     let mut packages = Packages { names: Vec::new(), bytes: 0 };
     for line in text.lines().filter(|line| line.starts_with('\'')) {
         let mut fields = line.split_whitespace().skip(1);
         let (Some(file), Some(size)) = (fields.next(), fields.next()) else { continue };
         let name = file.split('_').next().unwrap_or(file);
-        if name != "gcc" && !UNNEEDED.iter().any(|prefix| name.starts_with(prefix)) {
+        if is_needed(name) {
             packages.names.push(name.to_owned());
             packages.bytes += size.parse::<u64>().unwrap_or(0);
         }
@@ -265,7 +301,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mirrors_are_those_of_the_main_archive_once_each() {
+    fn archives_are_those_of_the_main_mirrors_once_each() {
         let uris = "\
 'http://a.example/debian/dists/bookworm/InRelease' a_InRelease 0 \n\
 'http://a.example/debian/dists/bookworm-updates/InRelease' b_InRelease 0 \n\
@@ -274,8 +310,19 @@ mod tests {
 'mirror+file:/etc/apt/mirrors/debian.list/dists/x/InRelease' e_InRelease 0 \n\
 'https://c.example/pub/debian/dists/sid/InRelease' f_InRelease 0 \n";
         let mirror_list = "mirror+file:/etc/apt/mirrors/debian.list";
-        let expected = ["http://a.example/debian", mirror_list, "https://c.example/pub/debian"];
-        assert_eq!(mirrors(uris), expected);
+        let own = own_archives(uris);
+        let shown: Vec<String> = own.iter().map(Archive::to_string).collect();
+        let listed = format!("{mirror_list} x");
+        let expected = [
+            "http://a.example/debian bookworm",
+            "http://a.example/debian bookworm-updates",
+            "https://c.example/pub/debian sid",
+            &listed,
+        ];
+        assert_eq!(shown, expected);
+        let newer: Vec<String> = newer_archives(&own).iter().map(Archive::to_string).collect();
+        assert_eq!(newer.len(), 6);
+        assert!(newer[..3].iter().all(|archive| archive.ends_with(" testing")), "{newer:?}");
     }
 
     #[test]
@@ -287,9 +334,10 @@ Reading package lists...\n\
 'http://a.example/h.deb' gcc-16-x86-64-linux-gnu_16.2.0-3_amd64.deb 26562708 SHA256:0\n\
 'http://a.example/c.deb' libc6_2.43-7_amd64.deb 1866392 SHA256:0\n\
 'http://a.example/d.deb' libc6-dev_2.43-7_amd64.deb 2069080 SHA256:0\n";
-        let packages = planned(plan);
+        let packages = planned(plan, Wanted::WithDependencies(&["rustc"]));
         assert_eq!(packages.names, ["rustc", "libc6"]);
         assert_eq!(packages.bytes, 4494600 + 1866392);
+        assert_eq!(planned(plan, Wanted::Alone(&["rustc"])).names, ["rustc"]);
     }
 
     #[test]

@@ -1,0 +1,39 @@
+//! The contracts between processes, as gRPC services.
+//!
+//! One file of `proto/` is one contract, and one module here. The modules hold
+//! what the compiler of the contracts makes, nothing else: types here are wire
+//! forms, which each user of a contract converts from and to its own.
+//!
+//! They are compiled by `protox`, which is Rust: building needs no protoc.
+//!
+//! # Versions
+//! Every request of a contract of ours says the [`PROTOCOL_VERSION`] of its
+//! sender, and a server refuses one that it does not know. Within a version,
+//! fields are only added, and their absence has to mean what it meant before.
+
+/// The version of the contracts between hosts, and between clients and hosts.
+/// Raised when an older host could misread a newer one.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// The control store's contract: `proto/control.proto`.
+#[allow(
+    missing_docs,
+    clippy::allow_attributes_without_reason,
+    clippy::too_many_lines,
+    reason = "generated; the documentation is in the contract"
+)]
+pub mod control {
+    tonic::include_proto!("greenroom.control.v1");
+}
+
+/// The part of etcd's contract that the control store uses: `proto/etcd.proto`.
+#[allow(
+    missing_docs,
+    rustdoc::all,
+    clippy::allow_attributes_without_reason,
+    clippy::too_many_lines,
+    reason = "generated; the documentation is etcd's"
+)]
+pub mod etcd {
+    tonic::include_proto!("etcdserverpb");
+}

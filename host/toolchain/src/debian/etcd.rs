@@ -1,0 +1,63 @@
+//! Debian's etcd, from the machine's own suite: it runs with the machine's own
+//! libraries, and nothing starts it but a test.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::apt::{Archive, Suites, Wanted};
+use super::{SHORT_LIMIT, archives, clear, lock, unpack};
+use crate::Step;
+use crate::etcd::UNPACKED;
+use crate::process::output_within;
+
+const SERVER: Wanted<'_> = Wanted::Alone(&["etcd-server"]);
+
+/// The folder it is unpacked into, in that of set-up.
+const NAME: &str = "etcd";
+
+/// Unpacks etcd into `folder`, unless it is there.
+pub(crate) fn install(folder: &Path) -> Result<PathBuf> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let _lock = lock(folder)?;
+    let program = folder.join(UNPACKED);
+    if program.is_file() {
+        return Ok(program);
+    }
+    let partial = folder.join("partial");
+    let installed =
+        archives(&partial, Suites::Own).and_then(|archives| first(&archives, folder, &partial));
+    let cleaned = clear(&partial);
+    installed?;
+    cleaned?;
+    Ok(program)
+}
+
+/// Installs from the first archive whose etcd runs here.
+fn first(archives: &[Archive], folder: &Path, partial: &Path) -> Result<()> {
+    let mut reasons = Vec::new();
+    for archive in archives {
+        clear(partial)?;
+        match from_archive(archive, folder, partial) {
+            Ok(()) => return Ok(()),
+            Err(error) => reasons.push(format!("{archive}: {error:#}")),
+        }
+    }
+    bail!("{}", reasons.join("\n  "))
+}
+
+/// Everything is made in `partial` and moved into `folder` at the end.
+fn from_archive(archive: &Archive, folder: &Path, partial: &Path) -> Result<()> {
+    let root = partial.join(NAME);
+    unpack(archive, "Debian's etcd", SERVER, partial, &root)?;
+    let step = Step::start("trying it");
+    let text =
+        output_within(Command::new(partial.join(UNPACKED)).arg("--version"), SHORT_LIMIT, || ())?;
+    clear(&folder.join(NAME))?;
+    fs::rename(&root, folder.join(NAME))
+        .with_context(|| format!("cannot move etcd to {}", folder.display()))?;
+    step.done(text.lines().next().unwrap_or_default());
+    Ok(())
+}
