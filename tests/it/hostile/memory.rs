@@ -90,7 +90,7 @@ fn as_many_refs_as_there_can_be() {
 fn a_host_of_actors_that_nobody_calls() {
     attack(async |arena| {
         let attacker = arena.attacker();
-        let count = 50_000;
+        let count = 10_000;
         assert_eq!(attacker.ask("hoard_actors", (count,)).await, Ok(count));
         arena.check_serving().await;
     });
