@@ -147,7 +147,65 @@ pub const RESTART_HEALTHY: Duration = Duration::from_secs(60);
 /// cycle: a line for people, even in a cluster of thousands.
 pub const EXPLAINED_ITEMS: usize = 8;
 
+/// A node's lease. Long enough to ride out a change of etcd's leader (1.3 s)
+/// and a pause of some seconds; short enough that actors come back elsewhere
+/// before people look.
+pub const LEASE_TTL: Duration = Duration::from_secs(10);
+
+/// Renewals in the time of a lease: two may fail before it is in danger.
+pub const LEASE_RENEWALS: u32 = 3;
+
+/// The part of a lease, one in this many, that is not used: clocks that drift,
+/// and the time it takes to stop actors.
+pub const LEASE_MARGIN: u32 = 5;
+
+/// The wait before something that the control store did not answer is asked
+/// again.
+pub const CONTROL_RETRY: Duration = Duration::from_millis(500);
+
+/// A peer that was not heard for so long is not reached: its calls in flight
+/// answer `Unavailable`. Four missed beats, and a pause of the network that
+/// TCP repairs within one retransmission.
+pub const SESSION_GRACE: Duration = Duration::from_secs(1);
+
+/// How often a session says that it lives, and acknowledges, if nothing else
+/// is sent.
+pub const SESSION_BEAT: Duration = Duration::from_millis(250);
+
+/// Frames of a session that are kept until acknowledged. At 200,000 a second
+/// and a round trip of 50 ms, 10,000 are in flight.
+pub const SESSION_FRAMES: usize = 16_384;
+
+/// Bytes of the same. Bulk data moves elsewhere, so that most frames are
+/// small; some large arguments fit.
+pub const SESSION_BYTES: usize = 64 << 20;
+
+/// Frames that are received before they are acknowledged without waiting for
+/// the beat, so that the sender's memory is freed.
+pub const SESSION_ACK_FRAMES: u64 = 64;
+
+/// The first wait before a peer is dialled again; it doubles with each.
+pub const DIAL_DELAY_MIN: Duration = Duration::from_millis(50);
+
+/// The longest wait before a peer is dialled again.
+pub const DIAL_DELAY_MAX: Duration = Duration::from_secs(2);
+
+/// The node with the higher id waits so much longer before it dials again,
+/// so that the two do not dial past each other for ever.
+pub const DIAL_YIELD: Duration = Duration::from_millis(200);
+
+/// A node has this long to say whether it keeps a bundle of a group.
+pub const PREPARE_TIME: Duration = Duration::from_secs(5);
+
+/// A bundle that was neither committed nor aborted in this time is in doubt:
+/// well past the time its coordinator takes.
+pub const PREPARED_TIME: Duration = Duration::from_secs(30);
+
 const _: () = assert!(VALUE_BYTES <= u32::MAX as usize);
 const _: () = assert!(SPILL_PERCENT < 100);
 const _: () = assert!(ASYNC_CONCURRENCY <= ASYNC_CONCURRENCY_MAX);
 const _: () = assert!(RESTART_DELAY_MAX.as_secs() < RESTART_HEALTHY.as_secs());
+const _: () = assert!(LEASE_MARGIN > 1 && LEASE_RENEWALS > 1);
+const _: () = assert!(SESSION_BEAT.as_millis() * 4 <= SESSION_GRACE.as_millis());
+const _: () = assert!(SESSION_GRACE.as_millis() * 2 < LEASE_TTL.as_millis());
+const _: () = assert!(PREPARE_TIME.as_secs() < PREPARED_TIME.as_secs());
