@@ -72,6 +72,8 @@ pub enum Prefix {
     Actors,
     /// Every [`Key::Placed`] of one node.
     Placed(NodeId),
+    /// Every [`Key::Placed`].
+    AllPlaced,
     /// Every [`Key::Group`].
     Groups,
 }
@@ -272,6 +274,7 @@ impl Prefix {
             (Prefix::Nodes, Key::Node(_))
             | (Prefix::Names, Key::Name { .. })
             | (Prefix::Actors, Key::Actor(_))
+            | (Prefix::AllPlaced, Key::Placed(..))
             | (Prefix::Groups, Key::Group(_)) => true,
             (Prefix::Placed(node), Key::Placed(on, _)) => node == *on,
             _ => false,

@@ -9,9 +9,12 @@
 //! Start with [`spec`] (what an actor asks for) and [`error`] (what can go
 //! wrong); [`limits`] has every bound and its reason.
 
+pub mod calls;
 pub mod control;
+pub mod directory;
 pub mod error;
 pub mod id;
+pub mod lending;
 mod level;
 pub mod limits;
 pub mod membership;

@@ -201,6 +201,51 @@ pub const PREPARE_TIME: Duration = Duration::from_secs(5);
 /// well past the time its coordinator takes.
 pub const PREPARED_TIME: Duration = Duration::from_secs(30);
 
+/// Calls under way from one node to others. Each costs some 300 bytes and its
+/// arguments; a node that waits for a million answers should be told.
+pub const CALLS_UNDER_WAY: usize = 1_000_000;
+
+/// Places of actors that a node remembers while it has no call for them.
+pub const PLACES: usize = 100_000;
+
+/// Nodes that have gone and whose names are remembered, for messages.
+pub const GONE_NODES: usize = 1_000;
+
+/// The wait before the directory is asked again where an actor is.
+pub const LOCATE_RETRY: Duration = Duration::from_millis(200);
+
+/// How long a call waits for its target to be found, or reached: a lease, the
+/// time to start elsewhere, and some patience with a control store that is
+/// away.
+pub const LOCATE_TIME: Duration = Duration::from_secs(30);
+
+/// Answers to calls with retries that are kept in case they were lost, so
+/// that a further try need not run again. More are not wrong to lose.
+pub const KEPT_ANSWERS: usize = 10_000;
+
+/// Bytes of the same.
+pub const KEPT_ANSWER_BYTES: usize = 16 << 20;
+
+/// Items or pins in one message after a lost session: 100 KB or so.
+pub const SYNC_ITEMS: usize = 4_096;
+
+/// When a node was lost, the next in line takes its actors over after so much
+/// longer, if those before it did not: well past a write to a slow control
+/// store, so that two seldom try the same.
+pub const TAKEOVER_DELAY: Duration = Duration::from_secs(2);
+
+/// How long an actor that could be placed nowhere waits until it is tried
+/// again.
+pub const TAKEOVER_RETRY: Duration = Duration::from_secs(1);
+
+/// Actors of lost nodes that one node takes over at once: the control store
+/// is for everybody.
+pub const TAKEOVERS: usize = 64;
+
+/// How often the node with the lowest id looks for actors on nodes that have
+/// gone: what nobody took over, because nobody was there to see.
+pub const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
 const _: () = assert!(VALUE_BYTES <= u32::MAX as usize);
 const _: () = assert!(SPILL_PERCENT < 100);
 const _: () = assert!(ASYNC_CONCURRENCY <= ASYNC_CONCURRENCY_MAX);
@@ -209,3 +254,4 @@ const _: () = assert!(LEASE_MARGIN > 1 && LEASE_RENEWALS > 1);
 const _: () = assert!(SESSION_BEAT.as_millis() * 4 <= SESSION_GRACE.as_millis());
 const _: () = assert!(SESSION_GRACE.as_millis() * 2 < LEASE_TTL.as_millis());
 const _: () = assert!(PREPARE_TIME.as_secs() < PREPARED_TIME.as_secs());
+const _: () = assert!(LEASE_TTL.as_secs() * 2 < LOCATE_TIME.as_secs());

@@ -148,7 +148,10 @@ impl Membership {
                 self.viewed(now, answer, effects);
             }
             Event::Answered(ticket, answer) => self.answered(now, ticket, answer, effects),
-            Event::Changed(change) => self.view.change(change, effects),
+            Event::Changed(change) => {
+                self.view.change(change, effects);
+                self.leave_if_gone(now, effects);
+            }
             Event::WatchLost => self.view_at = Some(now),
         }
         self.act(now, effects);
@@ -362,11 +365,7 @@ impl Membership {
                 }
             }
             Answer::LeaseGone => {
-                if !member.stopped {
-                    effects.push(Effect::StopMovable);
-                }
-                effects.push(Effect::Ended(member.id));
-                self.state = State::Away(now);
+                self.end(now, effects);
             }
             _ => member.renew_at = now.saturating_add(limits::CONTROL_RETRY),
         }
@@ -377,9 +376,27 @@ impl Membership {
             Answer::Entries { entries, revision } => {
                 self.view.replace(&entries, revision, effects);
                 effects.push(Effect::Watch(self.view.revision()));
+                self.leave_if_gone(now, effects);
             }
             _ => self.view_at = Some(now.saturating_add(limits::CONTROL_RETRY)),
         }
+    }
+
+    /// The store may lose a lease before its time: the others then believe that
+    /// this node is gone, and it has to believe it too.
+    fn leave_if_gone(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        if self.id().is_some_and(|id| self.view.standing(id) == Standing::Gone) {
+            self.end(now, effects);
+        }
+    }
+
+    fn end(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        let State::Member(member) = &self.state else { return };
+        if !member.stopped {
+            effects.push(Effect::StopMovable);
+        }
+        effects.push(Effect::Ended(member.id));
+        self.state = State::Away(now);
     }
 
     fn ask(&mut self, request: Request, effects: &mut Vec<Effect>) -> Ticket {
