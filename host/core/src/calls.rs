@@ -7,10 +7,12 @@
 //! Neither carries anything: sessions do, in order and once in an epoch.
 //!
 //! Order and moving targets: what is sent to a target that can move names the
-//! life it is meant for. A node takes it only for that life, so that once one
-//! call of a pair was refused, all that were sent after it are refused too.
-//! The caller then waits until nothing of the pair is under way, and sends
-//! what is left, in order, to where the target is now.
+//! life it is meant for, and a node takes it only for that life. Calls of a
+//! pair that are sent one after the other are a *stint*: once one of a stint
+//! was refused, the node refuses all that come after it, even if that life
+//! has begun there meanwhile. The caller waits until nothing of the pair is
+//! under way, and sends what is left, in order, in a new stint, to where the
+//! target is now.
 
 mod callee;
 mod caller;
@@ -43,6 +45,9 @@ pub struct Call<B> {
     pub target: ActorId,
     /// Which life of the target.
     pub life: Life,
+    /// Goes up on the caller's node; all calls of a stint stand or fall
+    /// together.
+    pub stint: u64,
     /// Further tries that are allowed after this one.
     pub retries: Tries,
     /// What is called, and with what.

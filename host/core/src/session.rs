@@ -371,6 +371,9 @@ impl<P: Clone> Session<P> {
         effects: &mut Vec<Effect<P>>,
     ) -> bool {
         if epoch > self.epoch {
+            // Even if nothing was said here: the peer said something that did
+            // not arrive, and is owed an answer about it.
+            self.silent_since = Some(now);
             self.lose(epoch, effects);
         }
         // A peer in an older epoch will come up to this one with nothing.
@@ -381,13 +384,14 @@ impl<P: Clone> Session<P> {
         self.link = Link::Open(link);
         self.redial = Redial::At(now, Duration::ZERO);
         self.said(now);
-        effects.push(Effect::Up(self.epoch));
         let (epoch, received) = (self.epoch, self.received);
         self.acknowledged = received;
         for (number, payload) in self.unacked.iter() {
             let frame = Packet::Frame { epoch, number, received, payload: payload.clone() };
             effects.push(Effect::Transmit(link, frame));
         }
+        // Last: whoever hears it may send at once, and that comes after these.
+        effects.push(Effect::Up(epoch));
         true
     }
 

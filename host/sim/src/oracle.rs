@@ -46,8 +46,8 @@ pub(crate) struct Oracle {
     /// Leases may be lost before their time: two lives may overlap for a while.
     relaxed: bool,
     calls: BTreeMap<CallId, Seen>,
-    /// The last call that ran, of each pair.
-    last: BTreeMap<(ActorId, ActorId), u64>,
+    /// The last call that ran, of each pair; a caller that moves begins anew.
+    last: BTreeMap<(ActorId, ActorId, NodeId), u64>,
     /// The highest life that was started.
     lives: BTreeMap<ActorId, u32>,
     /// What runs where.
@@ -126,7 +126,13 @@ impl Oracle {
     }
 
     /// A call begins to run in a life of its target; none if it cannot move.
-    pub(crate) fn begun(&mut self, id: CallId, caller: ActorId, target: ActorId, life: Option<u32>) {
+    pub(crate) fn begun(
+        &mut self,
+        id: CallId,
+        caller: ActorId,
+        target: ActorId,
+        life: Option<u32>,
+    ) {
         let Some(seen) = self.calls.get_mut(&id) else { return };
         seen.runs += 1;
         let (runs, retries) = (seen.runs, seen.retries);
@@ -134,9 +140,12 @@ impl Oracle {
             self.counts.reruns += 1;
         }
         if runs > 1 && !retries.allow(runs - 2) {
-            self.broken(Promise::AtMostOnce, format!("{id} ran {runs} times with {retries:?} retries"));
+            self.broken(
+                Promise::AtMostOnce,
+                format!("{id} ran {runs} times with {retries:?} retries"),
+            );
         }
-        let last = self.last.entry((caller, target)).or_default();
+        let last = self.last.entry((caller, target, id.node)).or_default();
         let before = *last;
         *last = before.max(id.seq);
         if runs == 1 && id.seq < before {
@@ -194,8 +203,8 @@ impl Oracle {
         self.ended.insert(actor);
     }
 
-    pub(crate) fn lost(&mut self, item: Item, owner_lives: bool, sender_lives: bool) {
-        if owner_lives && sender_lives {
+    pub(crate) fn lost(&mut self, item: Item, holder_gone: bool) {
+        if !holder_gone {
             self.broken(Promise::Held, format!("{item:?} was lost"));
         }
     }

@@ -29,6 +29,9 @@ pub enum Event<B, R> {
     Begun(CallId),
     /// A call ran; its result, and how many bytes that is.
     Finished(CallId, Result<R, Error>, usize),
+    /// What was under way from a node may be lost, and nothing of it comes
+    /// any more.
+    SessionLost(NodeId),
     /// A node has gone for good.
     NodeGone(NodeId),
 }
@@ -51,6 +54,9 @@ pub struct Callee<R> {
     valid_until: Duration,
     actors: BTreeMap<ActorId, Actor>,
     calls: BTreeMap<CallId, Taken>,
+    /// Of each node, pair of caller and target: the stint of which a call was
+    /// refused.
+    refused: BTreeMap<NodeId, BTreeMap<(ActorId, ActorId), u64>>,
     /// Answers to calls with retries, by call and in the order they were made.
     kept: BTreeMap<CallId, (Answer<R>, usize)>,
     kept_order: VecDeque<CallId>,
@@ -77,6 +83,7 @@ impl<R: Clone> Default for Callee<R> {
             valid_until: Duration::ZERO,
             actors: BTreeMap::new(),
             calls: BTreeMap::new(),
+            refused: BTreeMap::new(),
             kept: BTreeMap::new(),
             kept_order: VecDeque::new(),
             kept_bytes: 0,
@@ -117,7 +124,9 @@ impl<R: Clone> Callee<R> {
                 };
                 self.finished(id, answer, bytes, effects);
             }
+            Event::SessionLost(node) => drop(self.refused.remove(&node)),
             Event::NodeGone(node) => {
+                self.refused.remove(&node);
                 self.calls.retain(|id, taken| {
                     let gone = taken.from == node;
                     if gone && let Some(actor) = self.actors.get_mut(&taken.target) {
@@ -163,10 +172,16 @@ impl<R: Clone> Callee<R> {
             return;
         }
         let expired = matches!(call.life, Life::Only(_)) && now >= self.valid_until;
+        let pair = (call.caller, call.target);
+        let refused = self.refused.get(&from).and_then(|pairs| pairs.get(&pair));
+        let refused = refused.is_some_and(|stint| *stint >= call.stint);
         let actor = self.actors.get_mut(&call.target);
-        match actor.filter(|actor| actor.life == call.life && !expired) {
+        match actor.filter(|actor| actor.life == call.life && !expired && !refused) {
             Some(actor) => {
                 actor.calls.insert(id);
+                if let Some(pairs) = self.refused.get_mut(&from) {
+                    pairs.remove(&pair);
+                }
                 let may_be_retried = call.retries != Tries::AtMost(0);
                 let target = call.target;
                 self.calls.insert(id, Taken { from, target, begun: false, may_be_retried });
@@ -175,7 +190,10 @@ impl<R: Clone> Callee<R> {
             None if call.life == Life::Any => {
                 effects.push(Effect::TellEnd(from, id, call.target));
             }
-            None => effects.push(Effect::Answer(from, id, Answer::NotHere)),
+            None => {
+                self.refused.entry(from).or_default().insert(pair, call.stint);
+                effects.push(Effect::Answer(from, id, Answer::NotHere));
+            }
         }
     }
 

@@ -80,6 +80,7 @@ pub struct Caller<B> {
     gone: BTreeMap<NodeId, String>,
     /// When something is due, by target.
     due: BTreeSet<(Duration, ActorId)>,
+    next_stint: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -94,18 +95,21 @@ struct Target<B> {
     movable: bool,
     /// None while the directory is asked.
     place: Option<(NodeId, Life)>,
-    /// A place that did not answer, so that the next differs or is waited for.
     asked: Asked,
+    /// Whether the directory named the place, and did not only once.
+    located: bool,
+    /// Since when it has not been where it was believed to be.
+    astray_since: Option<Duration>,
     flows: BTreeMap<ActorId, Flow<B>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Asked {
     Nothing,
-    /// Since then, with an answer due.
-    Directory(Duration),
-    /// Since the first, to be asked again at the second.
-    Later(Duration, Duration),
+    /// An answer is due.
+    Directory,
+    /// To be asked again then.
+    Later(Duration),
 }
 
 impl<B: Clone> Default for Caller<B> {
@@ -117,6 +121,7 @@ impl<B: Clone> Default for Caller<B> {
             unreached: BTreeSet::new(),
             gone: BTreeMap::new(),
             due: BTreeSet::new(),
+            next_stint: 0,
         }
     }
 }
@@ -213,23 +218,51 @@ impl<B: Clone> Caller<B> {
             return;
         }
         match answer {
-            Answer::Ran(result) => self.settle(now, id, Ok(result), effects),
-            Answer::Failed(error) => self.settle(now, id, Err(error), effects),
+            Answer::Ran(result) => self.arrived(now, id, Ok(result), effects),
+            Answer::Failed(error) => self.arrived(now, id, Err(error), effects),
             Answer::NotHere => {
                 self.flow(found).take_back(found.seq);
                 self.left(node, id);
-                self.misplaced(found.target, node);
+                self.misplaced(now, found.target, node, effects);
                 self.advance(now, found.target, effects);
             }
         }
     }
 
-    /// The target is not where it was believed to be, if it still is.
-    fn misplaced(&mut self, target_id: ActorId, node: NodeId) {
-        if let Some(target) = self.targets.get_mut(&target_id)
-            && target.place.is_some_and(|(believed, _)| believed == node)
+    /// A call got to its target.
+    fn arrived<R>(
+        &mut self,
+        now: Duration,
+        id: CallId,
+        result: Result<R, Error>,
+        effects: &mut Vec<Effect<B, R>>,
+    ) {
+        if let Some(found) = self.calls.get(&id)
+            && let Some(target) = self.targets.get_mut(&found.target)
         {
-            target.place = None;
+            target.astray_since = None;
+        }
+        self.settle(now, id, result, effects);
+    }
+
+    /// The target is not where it is believed to be. If it was the directory
+    /// that said so, it is about to start there, or to move again: there is no
+    /// use in asking at once.
+    fn misplaced<R>(
+        &mut self,
+        now: Duration,
+        target_id: ActorId,
+        node: NodeId,
+        effects: &mut Vec<Effect<B, R>>,
+    ) {
+        let Some(target) = self.targets.get_mut(&target_id) else { return };
+        if target.place.is_none_or(|(believed, _)| believed != node) {
+            return;
+        }
+        target.place = None;
+        target.astray_since.get_or_insert(now);
+        if std::mem::take(&mut target.located) {
+            self.ask_later(now, target_id, effects);
         }
     }
 
@@ -252,6 +285,8 @@ impl<B: Clone> Caller<B> {
             }
             Place::At(node, life) => {
                 target.place = Some((node, life));
+                target.located = true;
+                target.asked = Asked::Nothing;
                 self.advance(now, actor, effects);
             }
         }
@@ -259,17 +294,14 @@ impl<B: Clone> Caller<B> {
 
     fn ask_later<R>(&mut self, now: Duration, actor: ActorId, effects: &mut Vec<Effect<B, R>>) {
         let Some(target) = self.targets.get_mut(&actor) else { return };
-        let since = match target.asked {
-            Asked::Directory(since) | Asked::Later(since, _) => since,
-            Asked::Nothing => now,
-        };
+        let since = *target.astray_since.get_or_insert(now);
         if now >= since.saturating_add(limits::LOCATE_TIME) {
             let message = format!("{actor} was not found in {:?}", limits::LOCATE_TIME);
             self.fail_waiting(actor, &Error::Unavailable(message), effects);
             return;
         }
         let at = now.saturating_add(limits::LOCATE_RETRY);
-        target.asked = Asked::Later(since, at);
+        target.asked = Asked::Later(at);
         self.due.insert((at, actor));
     }
 
@@ -280,10 +312,9 @@ impl<B: Clone> Caller<B> {
             }
             self.due.pop_first();
             if let Some(target) = self.targets.get_mut(&actor)
-                && let Asked::Later(since, when) = target.asked
-                && when == at
+                && target.asked == Asked::Later(at)
             {
-                target.asked = Asked::Directory(since);
+                target.asked = Asked::Directory;
                 if target.movable {
                     effects.push(Effect::Locate(actor));
                 } else {
@@ -356,7 +387,7 @@ impl<B: Clone> Caller<B> {
                 let died = Error::Died { actor: id.to_string(), cause: Cause::NodeLost, message };
                 self.fail_all(id, &died, effects);
             } else if target.asked == Asked::Nothing {
-                target.asked = Asked::Directory(now);
+                target.asked = Asked::Directory;
                 effects.push(Effect::Locate(id));
             }
             return;
@@ -387,12 +418,17 @@ impl<B: Clone> Caller<B> {
             if flow.is_held_up(node, life) {
                 continue;
             }
+            let stint = *flow.stint.get_or_insert_with(|| {
+                self.next_stint += 1;
+                self.next_stint
+            });
             for call in flow.waiting.drain(..) {
                 sent.push(Call {
                     id: call.id,
                     caller: *caller,
                     target: id,
                     life,
+                    stint,
                     retries: call.retries.less(call.tried),
                     body: call.body.clone(),
                 });
@@ -441,6 +477,7 @@ impl<B: Clone> Caller<B> {
     ) {
         let Some(target) = self.targets.get_mut(&target_id) else { return };
         target.asked = Asked::Nothing;
+        target.astray_since = None;
         let waiting = target.flows.values().flat_map(|flow| &flow.waiting);
         let ids: Vec<CallId> = waiting.map(|call| call.id).collect();
         for id in ids {
@@ -533,6 +570,8 @@ impl<B> Target<B> {
             movable,
             place: Some((id.node, life)),
             asked: Asked::Nothing,
+            located: false,
+            astray_since: None,
             flows: BTreeMap::new(),
         }
     }

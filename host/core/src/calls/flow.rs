@@ -14,6 +14,8 @@ pub(super) struct Flow<B> {
     pub(super) waiting: VecDeque<Pending<B>>,
     pub(super) sent: BTreeMap<u64, Sent<B>>,
     pub(super) next_seq: u64,
+    /// None when the next call to be sent begins a new one.
+    pub(super) stint: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -35,7 +37,7 @@ pub(super) struct Sent<B> {
 
 impl<B> Default for Flow<B> {
     fn default() -> Flow<B> {
-        Flow { waiting: VecDeque::new(), sent: BTreeMap::new(), next_seq: 1 }
+        Flow { waiting: VecDeque::new(), sent: BTreeMap::new(), next_seq: 1, stint: None }
     }
 }
 
@@ -43,6 +45,7 @@ impl<B> Flow<B> {
     /// A call that was sent is to be sent again, before all later ones.
     pub(super) fn take_back(&mut self, seq: u64) {
         if let Some(sent) = self.sent.remove(&seq) {
+            self.stint = None;
             let at = self.waiting.partition_point(|call| call.seq < seq);
             self.waiting.insert(at, sent.call);
         }

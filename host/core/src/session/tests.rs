@@ -57,7 +57,7 @@ fn the_first_frame_dials_and_goes_out_after_the_hello() {
     );
     assert_eq!(
         receive(&mut session, 9, 1, hello(TWO, ONE, 1, 0)),
-        [Effect::Up(1), transmit(1, frame(1, 1, 0, 10)), transmit(1, frame(1, 2, 0, 11))]
+        [transmit(1, frame(1, 1, 0, 10)), transmit(1, frame(1, 2, 0, 11)), Effect::Up(1)]
     );
     assert_eq!(send(&mut session, 9, 12), [transmit(1, frame(1, 3, 0, 12))]);
 }
@@ -74,7 +74,7 @@ fn a_reconnect_sends_again_what_was_not_acknowledged_and_only_that() {
     handle(&mut session, 3, Event::Connected(LinkId(2)));
     assert_eq!(
         receive(&mut session, 4, 2, hello(TWO, ONE, 1, 2)),
-        [Effect::Up(1), transmit(2, frame(1, 3, 0, 12))]
+        [transmit(2, frame(1, 3, 0, 12)), Effect::Up(1)]
     );
 }
 

@@ -201,7 +201,6 @@ impl Member {
     /// A call goes into its target's mailbox.
     pub(super) fn run(&mut self, ctx: &mut Ctx<'_>, view: &View, _from: NodeId, call: Call<Body>) {
         let target = call.target;
-        self.took = Some(call.id);
         let Some(actor) = self.actors.get_mut(&target) else { return };
         if ctx.flaw == Some(Flaw::LastFirst) {
             actor.queue.push_front(call);

@@ -1,6 +1,6 @@
 //! A node while it has its id.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use host_core::calls::{Answer, Call, Callee, CalleeEffect, CalleeEvent, Life};
@@ -40,7 +40,20 @@ pub(crate) struct Member {
     pub(super) ends: BTreeMap<ActorId, Cause>,
     /// The call that last went into a mailbox.
     pub(super) took: Option<CallId>,
+    /// What the machines said and is not done yet. In this order: what one
+    /// said at once must not be overtaken by what follows from the first of it.
+    todo: VecDeque<Todo>,
+    pumping: bool,
     pub(super) next: u64,
+}
+
+/// Something that a machine said.
+enum Todo {
+    Session(NodeId, SessionEffect<Message>),
+    Caller(CallerEffect<Body, ()>),
+    Callee(CalleeEffect<Body, ()>),
+    Lending(LendingEffect),
+    Directory(DirectoryEffect),
 }
 
 impl Member {
@@ -61,6 +74,8 @@ impl Member {
             spawning: BTreeMap::new(),
             ends: BTreeMap::new(),
             took: None,
+            todo: VecDeque::new(),
+            pumping: false,
             next: 0,
         }
     }
@@ -192,6 +207,7 @@ impl Member {
         let local = self.id;
         let session = self.sessions.entry(peer).or_insert_with(|| Session::new(local, peer));
         let mut effects = Vec::new();
+        ctx.shared.note(|| format!("{local} from {peer}: {event:?}"));
         session.handle(ctx.now, event, &mut effects);
         self.session_effects(ctx, view, peer, effects);
     }
@@ -203,40 +219,69 @@ impl Member {
         peer: NodeId,
         effects: Vec<SessionEffect<Message>>,
     ) {
-        for effect in effects {
-            match effect {
-                SessionEffect::Dial => {
-                    let address = view.get(peer).map(|record| &record.addresses[0]);
-                    let address = address.and_then(|address| address.parse().ok());
-                    ctx.out.push(Out::Dial(self.id, peer, address));
-                }
-                SessionEffect::Transmit(link, packet) => ctx.out.push(Out::Packet(link, packet)),
-                SessionEffect::Close(link) => {
-                    self.links.remove(&link);
-                    ctx.out.push(Out::Close(link));
-                }
-                SessionEffect::Deliver(message) => {
-                    if ctx.flaw == Some(Flaw::TakeTwice)
-                        && let Message::Call(call) = &message
-                    {
-                        let again = Call { id: call.id, ..call.clone() };
-                        self.run(ctx, view, peer, again);
-                    }
-                    self.deliver(ctx, view, peer, message);
-                }
-                SessionEffect::Up(epoch) => {
-                    ctx.shared.note(|| format!("{} up with {peer} in epoch {epoch}", self.id));
-                    self.caller(ctx, view, CallerEvent::SessionUp(peer));
-                }
-                SessionEffect::Lost(epoch) => {
-                    ctx.shared.note(|| format!("{} lost {peer} in epoch {epoch}", self.id));
-                    self.lending(ctx, view, LendingEvent::SessionLost(peer));
-                    if ctx.flaw != Some(Flaw::ForgetLost) {
-                        self.caller(ctx, view, CallerEvent::SessionLost(peer));
-                    }
-                }
-                SessionEffect::Room => {}
+        let todo = effects.into_iter().map(|effect| Todo::Session(peer, effect));
+        self.todo.extend(todo);
+        self.pump(ctx, view);
+    }
+
+    /// Does what the machines said, in order, until nothing is left.
+    fn pump(&mut self, ctx: &mut Ctx<'_>, view: &View) {
+        if std::mem::replace(&mut self.pumping, true) {
+            return;
+        }
+        while let Some(todo) = self.todo.pop_front() {
+            match todo {
+                Todo::Session(peer, effect) => self.session_effect(ctx, view, peer, effect),
+                Todo::Caller(effect) => self.caller_effect(ctx, view, effect),
+                Todo::Callee(effect) => self.callee_effect(ctx, view, effect),
+                Todo::Lending(effect) => self.lending_effect(ctx, view, effect),
+                Todo::Directory(effect) => self.any_directory_effect(ctx, view, effect),
             }
+        }
+        self.pumping = false;
+    }
+
+    fn session_effect(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        view: &View,
+        peer: NodeId,
+        effect: SessionEffect<Message>,
+    ) {
+        match effect {
+            SessionEffect::Dial => {
+                let address = view.get(peer).map(|record| &record.addresses[0]);
+                let address = address.and_then(|address| address.parse().ok());
+                ctx.out.push(Out::Dial(self.id, peer, address));
+            }
+            SessionEffect::Transmit(link, packet) => ctx.out.push(Out::Packet(link, packet)),
+            SessionEffect::Close(link) => {
+                ctx.shared.note(|| format!("{} closes {link:?} with {peer}", self.id));
+                self.links.remove(&link);
+                ctx.out.push(Out::Close(link));
+            }
+            SessionEffect::Deliver(message) => {
+                if ctx.flaw == Some(Flaw::TakeTwice)
+                    && let Message::Call(call) = &message
+                {
+                    let again = Call { id: call.id, ..call.clone() };
+                    self.run(ctx, view, peer, again);
+                }
+                self.deliver(ctx, view, peer, message);
+            }
+            SessionEffect::Up(epoch) => {
+                ctx.shared.note(|| format!("{} up with {peer} in epoch {epoch}", self.id));
+                self.caller(ctx, view, CallerEvent::SessionUp(peer));
+            }
+            SessionEffect::Lost(epoch) => {
+                ctx.shared.note(|| format!("{} lost {peer} in epoch {epoch}", self.id));
+                self.lending(ctx, view, LendingEvent::SessionLost(peer));
+                self.callee(ctx, view, CalleeEvent::SessionLost(peer));
+                if ctx.flaw != Some(Flaw::ForgetLost) {
+                    self.caller(ctx, view, CallerEvent::SessionLost(peer));
+                }
+            }
+            SessionEffect::Room => {}
         }
     }
 
@@ -275,29 +320,27 @@ impl Member {
         }
     }
 
-    pub(super) fn caller(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        view: &View,
-        event: CallerEvent<Body, ()>,
-    ) {
+    pub(super) fn caller(&mut self, ctx: &mut Ctx<'_>, view: &View, event: CallerEvent<Body, ()>) {
         let mut effects = Vec::new();
         self.caller.handle(ctx.now, event, &mut effects);
-        for effect in effects {
-            match effect {
-                CallerEffect::Send(to, call) => self.send_call(ctx, view, to, call),
-                CallerEffect::Locate(actor) => {
-                    self.directory(ctx, view, DirectoryEvent::Locate(actor));
-                }
-                CallerEffect::Settle(id, result) => {
-                    ctx.shared.note(|| match &result {
-                        Ok(()) => format!("{id} ok"),
-                        Err(error) => format!("{id} {}: {error}", error.kind()),
-                    });
-                    ctx.oracle.settled(id, result.is_ok());
-                    for item in self.passed.remove(&id).unwrap_or_default() {
-                        self.unhold(ctx, view, item);
-                    }
+        self.todo.extend(effects.into_iter().map(Todo::Caller));
+        self.pump(ctx, view);
+    }
+
+    fn caller_effect(&mut self, ctx: &mut Ctx<'_>, view: &View, effect: CallerEffect<Body, ()>) {
+        match effect {
+            CallerEffect::Send(to, call) => self.send_call(ctx, view, to, call),
+            CallerEffect::Locate(actor) => {
+                self.directory(ctx, view, DirectoryEvent::Locate(actor));
+            }
+            CallerEffect::Settle(id, result) => {
+                ctx.shared.note(|| match &result {
+                    Ok(()) => format!("{id} ok"),
+                    Err(error) => format!("{id} {}: {error}", error.kind()),
+                });
+                ctx.oracle.settled(id, result.is_ok());
+                for item in self.passed.remove(&id).unwrap_or_default() {
+                    self.unhold(ctx, view, item);
                 }
             }
         }
@@ -340,18 +383,24 @@ impl Member {
         };
         let mut effects = Vec::new();
         self.callee.handle(ctx.now, event, &mut effects);
-        for effect in effects {
-            match effect {
-                CalleeEffect::Run(call) => self.run(ctx, view, self.id, call),
-                CalleeEffect::Answer(to, id, answer) => {
-                    self.send(ctx, view, to, Message::Answer(id, answer), Room::Answer);
-                }
-                CalleeEffect::TellEnd(to, id, actor) => {
-                    let cause = self.ends.get(&actor).copied().unwrap_or(Cause::Released);
-                    let (actor, message) = (actor.to_string(), cause.to_string());
-                    let answer = Answer::Failed(Error::Died { actor, cause, message });
-                    self.send(ctx, view, to, Message::Answer(id, answer), Room::Answer);
-                }
+        if let Some(CalleeEffect::Run(call)) = effects.first() {
+            self.took = Some(call.id);
+        }
+        self.todo.extend(effects.into_iter().map(Todo::Callee));
+        self.pump(ctx, view);
+    }
+
+    fn callee_effect(&mut self, ctx: &mut Ctx<'_>, view: &View, effect: CalleeEffect<Body, ()>) {
+        match effect {
+            CalleeEffect::Run(call) => self.run(ctx, view, self.id, call),
+            CalleeEffect::Answer(to, id, answer) => {
+                self.send(ctx, view, to, Message::Answer(id, answer), Room::Answer);
+            }
+            CalleeEffect::TellEnd(to, id, actor) => {
+                let cause = self.ends.get(&actor).copied().unwrap_or(Cause::Released);
+                let (actor, message) = (actor.to_string(), cause.to_string());
+                let answer = Answer::Failed(Error::Died { actor, cause, message });
+                self.send(ctx, view, to, Message::Answer(id, answer), Room::Answer);
             }
         }
     }
@@ -368,17 +417,20 @@ impl Member {
     }
 
     fn lending_effects(&mut self, ctx: &mut Ctx<'_>, view: &View, effects: Vec<LendingEffect>) {
-        for effect in effects {
-            match effect {
-                LendingEffect::Send(to, loan) => {
-                    self.send(ctx, view, to, Message::Loan(loan), Room::Answer);
-                }
-                LendingEffect::Free(item) => ctx.shared.note(|| format!("{item:?} is freed")),
-                LendingEffect::Lost(item) => {
-                    ctx.shared.note(|| format!("{} lost {item:?}", self.id));
-                    let explained = ctx.shared.holder_gone(item);
-                    ctx.oracle.lost(item, !explained, !explained);
-                }
+        self.todo.extend(effects.into_iter().map(Todo::Lending));
+        self.pump(ctx, view);
+    }
+
+    fn lending_effect(&mut self, ctx: &mut Ctx<'_>, view: &View, effect: LendingEffect) {
+        match effect {
+            LendingEffect::Send(to, loan) => {
+                self.send(ctx, view, to, Message::Loan(loan), Room::Answer);
+            }
+            LendingEffect::Free(item) => ctx.shared.note(|| format!("{item:?} is freed")),
+            LendingEffect::Lost(item) => {
+                ctx.shared.note(|| format!("{} lost {item:?}", self.id));
+                let explained = ctx.shared.holder_gone(item);
+                ctx.oracle.lost(item, explained);
             }
         }
     }
@@ -388,25 +440,28 @@ impl Member {
         let around = Around { view, nodes: &nodes };
         let mut effects = Vec::new();
         self.directory.handle(ctx.now, event, around, &mut effects);
-        for effect in effects {
-            match effect {
-                DirectoryEffect::Ask(ticket, request) => {
-                    ctx.out.push(Out::Ask(Asker::Directory(self.id), ticket, request));
-                }
-                DirectoryEffect::Watch(prefix, revision) => {
-                    ctx.out.push(Out::Watch(Asker::Directory(self.id), prefix, revision));
-                }
-                DirectoryEffect::Located(actor, place) => {
-                    ctx.shared.note(|| format!("{} located {actor}: {place:?}", self.id));
-                    self.caller(ctx, view, CallerEvent::Located(actor, place));
-                }
-                DirectoryEffect::NotLocated(actor) => {
-                    self.caller(ctx, view, CallerEvent::NotLocated(actor));
-                }
-                effect => {
-                    ctx.shared.note(|| format!("{} {effect:?}", self.id));
-                    self.directory_effect(ctx, view, effect);
-                }
+        self.todo.extend(effects.into_iter().map(Todo::Directory));
+        self.pump(ctx, view);
+    }
+
+    fn any_directory_effect(&mut self, ctx: &mut Ctx<'_>, view: &View, effect: DirectoryEffect) {
+        match effect {
+            DirectoryEffect::Ask(ticket, request) => {
+                ctx.out.push(Out::Ask(Asker::Directory(self.id), ticket, request));
+            }
+            DirectoryEffect::Watch(prefix, revision) => {
+                ctx.out.push(Out::Watch(Asker::Directory(self.id), prefix, revision));
+            }
+            DirectoryEffect::Located(actor, place) => {
+                ctx.shared.note(|| format!("{} located {actor}: {place:?}", self.id));
+                self.caller(ctx, view, CallerEvent::Located(actor, place));
+            }
+            DirectoryEffect::NotLocated(actor) => {
+                self.caller(ctx, view, CallerEvent::NotLocated(actor));
+            }
+            effect => {
+                ctx.shared.note(|| format!("{} {effect:?}", self.id));
+                self.directory_effect(ctx, view, effect);
             }
         }
     }

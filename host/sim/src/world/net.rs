@@ -79,10 +79,11 @@ impl World {
         address: Option<usize>,
     ) {
         let delay = self.delay();
-        let reached = address.filter(|to| {
+        // Whoever listens there now may be a later start of the node.
+        let reached = address.filter(|to_box| {
             let cut = |a: usize, b: usize| self.links.cut_until(a, b) > self.now;
-            let member = self.boxes[*to].host.as_ref().and_then(|host| host.member.as_ref());
-            !cut(at, *to) && !cut(*to, at) && member.is_some()
+            let member = self.boxes[*to_box].host.as_ref().and_then(|host| host.member.as_ref());
+            !cut(at, *to_box) && !cut(*to_box, at) && member.is_some_and(|member| member.id == to)
         });
         let Some(to_box) = reached else {
             let failed = Input::DialFailed(from, to);

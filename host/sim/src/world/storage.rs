@@ -171,7 +171,8 @@ impl World {
         self.storage.watches = kept;
         let broken: Vec<Watch> = broken;
         for watch in broken {
-            let heard = watch.busy_until.max(self.now) + Duration::from_millis(self.rng.u64(0..900));
+            let heard =
+                watch.busy_until.max(self.now) + Duration::from_millis(self.rng.u64(0..900));
             let input = Input::WatchLost(watch.asker);
             self.schedule(heard, Happens::Input(watch.at, watch.start, input));
         }
