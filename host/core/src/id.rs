@@ -11,7 +11,7 @@ pub struct NodeId(pub u32);
 /// An actor, across its restarts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ActorId {
-    /// The node that created it.
+    /// The node it was first placed on, which gave it its id.
     pub node: NodeId,
     /// Counts up on that node; never used again.
     pub seq: u64,
@@ -30,6 +30,24 @@ pub struct ObjectId {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct JobId {
     /// The node it was submitted to.
+    pub node: NodeId,
+    /// Counts up on that node; never used again.
+    pub seq: u64,
+}
+
+/// A call, across its tries.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct CallId {
+    /// The caller's node.
+    pub node: NodeId,
+    /// Counts up on that node; never used again.
+    pub seq: u64,
+}
+
+/// A placement group.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct GroupId {
+    /// The node that reserved it.
     pub node: NodeId,
     /// Counts up on that node; never used again.
     pub seq: u64,
@@ -69,6 +87,18 @@ impl fmt::Display for ObjectId {
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "j{}@{}", self.seq, self.node)
+    }
+}
+
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "c{}@{}", self.seq, self.node)
+    }
+}
+
+impl fmt::Display for GroupId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "g{}@{}", self.seq, self.node)
     }
 }
 

@@ -9,20 +9,26 @@
 //! Start with [`spec`] (what an actor asks for) and [`error`] (what can go
 //! wrong); [`limits`] has every bound and its reason.
 
+pub mod calls;
+pub mod control;
+pub mod directory;
 pub mod error;
 pub mod id;
+pub mod lending;
 mod level;
 pub mod limits;
+pub mod membership;
 pub mod names;
 pub mod package;
 pub mod placement;
 pub mod rate;
 pub mod resources;
 pub mod restart;
+pub mod session;
 pub mod spec;
 pub mod spill;
 pub mod waits;
 
 pub use error::{Cause, Error};
-pub use id::{ActorId, JobId, NodeId, ObjectId, PackageId};
+pub use id::{ActorId, CallId, GroupId, JobId, NodeId, ObjectId, PackageId};
 pub use level::Level;

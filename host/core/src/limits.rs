@@ -147,7 +147,111 @@ pub const RESTART_HEALTHY: Duration = Duration::from_secs(60);
 /// cycle: a line for people, even in a cluster of thousands.
 pub const EXPLAINED_ITEMS: usize = 8;
 
+/// A node's lease. Long enough to ride out a change of etcd's leader (1.3 s)
+/// and a pause of some seconds; short enough that actors come back elsewhere
+/// before people look.
+pub const LEASE_TTL: Duration = Duration::from_secs(10);
+
+/// Renewals in the time of a lease: two may fail before it is in danger.
+pub const LEASE_RENEWALS: u32 = 3;
+
+/// The part of a lease, one in this many, that is not used: clocks that drift,
+/// and the time it takes to stop actors.
+pub const LEASE_MARGIN: u32 = 5;
+
+/// The wait before something that the control store did not answer is asked
+/// again.
+pub const CONTROL_RETRY: Duration = Duration::from_millis(500);
+
+/// A peer that was not heard for so long is not reached: its calls in flight
+/// answer `Unavailable`. Four missed beats, and a pause of the network that
+/// TCP repairs within one retransmission.
+pub const SESSION_GRACE: Duration = Duration::from_secs(1);
+
+/// How often a session says that it lives, and acknowledges, if nothing else
+/// is sent.
+pub const SESSION_BEAT: Duration = Duration::from_millis(250);
+
+/// Frames of a session that are kept until acknowledged. At 200,000 a second
+/// and a round trip of 50 ms, 10,000 are in flight.
+pub const SESSION_FRAMES: usize = 16_384;
+
+/// Bytes of the same. Bulk data moves elsewhere, so that most frames are
+/// small; some large arguments fit.
+pub const SESSION_BYTES: usize = 64 << 20;
+
+/// Frames that are received before they are acknowledged without waiting for
+/// the beat, so that the sender's memory is freed.
+pub const SESSION_ACK_FRAMES: u64 = 64;
+
+/// The first wait before a peer is dialled again; it doubles with each.
+pub const DIAL_DELAY_MIN: Duration = Duration::from_millis(50);
+
+/// The longest wait before a peer is dialled again.
+pub const DIAL_DELAY_MAX: Duration = Duration::from_secs(2);
+
+/// The node with the higher id waits so much longer before it dials again,
+/// so that the two do not dial past each other for ever.
+pub const DIAL_YIELD: Duration = Duration::from_millis(200);
+
+/// A node has this long to say whether it keeps a bundle of a group.
+pub const PREPARE_TIME: Duration = Duration::from_secs(5);
+
+/// A bundle that was neither committed nor aborted in this time is in doubt:
+/// well past the time its coordinator takes.
+pub const PREPARED_TIME: Duration = Duration::from_secs(30);
+
+/// Calls under way from one node to others. Each costs some 300 bytes and its
+/// arguments; a node that waits for a million answers should be told.
+pub const CALLS_UNDER_WAY: usize = 1_000_000;
+
+/// Places of actors that a node remembers while it has no call for them.
+pub const PLACES: usize = 100_000;
+
+/// Nodes that have gone and whose names are remembered, for messages.
+pub const GONE_NODES: usize = 1_000;
+
+/// The wait before the directory is asked again where an actor is.
+pub const LOCATE_RETRY: Duration = Duration::from_millis(200);
+
+/// How long a call waits for its target to be found, or reached: a lease, the
+/// time to start elsewhere, and some patience with a control store that is
+/// away.
+pub const LOCATE_TIME: Duration = Duration::from_secs(30);
+
+/// Answers to calls with retries that are kept in case they were lost, so
+/// that a further try need not run again. More are not wrong to lose.
+pub const KEPT_ANSWERS: usize = 10_000;
+
+/// Bytes of the same.
+pub const KEPT_ANSWER_BYTES: usize = 16 << 20;
+
+/// Items or pins in one message after a lost session: 100 KB or so.
+pub const SYNC_ITEMS: usize = 4_096;
+
+/// When a node was lost, the next in line takes its actors over after so much
+/// longer, if those before it did not: well past a write to a slow control
+/// store, so that two seldom try the same.
+pub const TAKEOVER_DELAY: Duration = Duration::from_secs(2);
+
+/// How long an actor that could be placed nowhere waits until it is tried
+/// again.
+pub const TAKEOVER_RETRY: Duration = Duration::from_secs(1);
+
+/// Actors of lost nodes that one node takes over at once: the control store
+/// is for everybody.
+pub const TAKEOVERS: usize = 64;
+
+/// How often the node with the lowest id looks for actors on nodes that have
+/// gone: what nobody took over, because nobody was there to see.
+pub const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
 const _: () = assert!(VALUE_BYTES <= u32::MAX as usize);
 const _: () = assert!(SPILL_PERCENT < 100);
 const _: () = assert!(ASYNC_CONCURRENCY <= ASYNC_CONCURRENCY_MAX);
 const _: () = assert!(RESTART_DELAY_MAX.as_secs() < RESTART_HEALTHY.as_secs());
+const _: () = assert!(LEASE_MARGIN > 1 && LEASE_RENEWALS > 1);
+const _: () = assert!(SESSION_BEAT.as_millis() * 4 <= SESSION_GRACE.as_millis());
+const _: () = assert!(SESSION_GRACE.as_millis() * 2 < LEASE_TTL.as_millis());
+const _: () = assert!(PREPARE_TIME.as_secs() < PREPARED_TIME.as_secs());
+const _: () = assert!(LEASE_TTL.as_secs() * 2 < LOCATE_TIME.as_secs());

@@ -2,19 +2,23 @@
 //!
 //! Two rules that do not know each other: [`decide`] picks a node by a view
 //! of the cluster that may be old, and the [`Ledger`] of the node picked
-//! grants what it really has. Neither starts or moves anything.
+//! grants what it really has. Neither starts or moves anything. A [`group`]
+//! places several things at once.
 
+pub mod group;
+mod labels;
 mod ledger;
+mod reason;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-
 use crate::id::NodeId;
 use crate::limits;
-use crate::resources::{Amount, Resources, Shortage, shown};
+use crate::resources::{Amount, Resources, Shortage};
 
+pub use labels::{Labels, Selector, Test};
 pub use ledger::{Ledger, Reserve};
+pub use reason::Reason;
 
 /// A node is packed up to this part of its fullest resource, in
 /// ten-thousandths, before the next is begun; past it, actors are spread
@@ -35,6 +39,10 @@ pub struct NodeView {
     pub total: Resources,
     /// What of that is not reserved.
     pub free: Resources,
+    /// What it is labelled with.
+    pub labels: Labels,
+    /// Actors on it, so that those that ask for nothing can be spread too.
+    pub actors: u32,
 }
 
 /// What an actor asks of the node it will live on.
@@ -42,6 +50,26 @@ pub struct NodeView {
 pub struct Request {
     /// To be reserved for it.
     pub resources: Resources,
+    /// Which of several nodes.
+    pub strategy: Strategy,
+    /// What the node's labels must be.
+    pub required: Vec<Selector>,
+    /// What they should be, the most important first.
+    pub preferred: Vec<Selector>,
+}
+
+/// Which of several nodes that would do.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Strategy {
+    /// Up to half full, the one with the lowest id; then the least full.
+    #[default]
+    Pack,
+    /// The one with the fewest actors, then the least full.
+    Spread,
+    /// This one, or none.
+    Only(NodeId),
+    /// This one if it has room, else as with `Pack`.
+    Rather(NodeId),
 }
 
 /// Where an actor goes.
@@ -55,36 +83,17 @@ pub enum Decision {
     Never(Vec<Reason>),
 }
 
-/// One thing that stands in an actor's way.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Reason {
-    /// There is no node at all.
-    NoNodes,
-    /// No node has so much of this; `has` is the most that one has.
-    Nowhere(Shortage),
-    /// This node has too little in all.
-    TooSmall {
-        /// The node's name.
-        node: String,
-        /// Of what, and how much it has in all.
-        shortage: Shortage,
-    },
-    /// This node has too little free.
-    Busy {
-        /// The node's name.
-        node: String,
-        /// Of what, and how much is free.
-        shortage: Shortage,
-        /// How much of it the node has in all.
-        total: Amount,
-    },
-}
-
 /// How good a node is, the least first.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
+    /// It is not the one that was preferred.
+    elsewhere: bool,
+    /// By preferred selector: it does not match.
+    unlike: Vec<bool>,
     /// It has GPUs and they are not asked for.
     wastes_gpus: bool,
+    /// Actors on it, if they are to be spread.
+    actors: u32,
     /// The share of its fullest resource with the actor on it; 0 while it is
     /// to be packed.
     crowding: u64,
@@ -95,24 +104,24 @@ struct Rank {
 /// Picks a node for the request. A pure function: the same view in any order
 /// gives the same answer.
 ///
-/// Of the nodes that have enough free, those without GPUs come first unless
-/// GPUs are asked for; then those that stay at most half full, by id, so that
-/// one is packed before the next is begun; then the least full. A request
-/// for nothing says nothing about where to go, and counts like any other:
-/// whoever wants it nearby need not ask.
+/// Of the nodes that may be taken and have enough free, the preferred come
+/// first; then those without GPUs, unless GPUs are asked for; then, packing,
+/// those that stay at most half full, by id, so that one is packed before the
+/// next is begun; then the least full. A request for nothing says nothing
+/// about where to go, and counts like any other: whoever wants it nearby need
+/// not ask.
 pub fn decide(request: &Request, nodes: &[NodeView]) -> Decision {
     let asked = &request.resources;
-    let best =
-        nodes.iter().filter(|node| asked.fits(&node.free)).min_by_key(|node| rank(asked, node));
+    let open = || nodes.iter().filter(|node| request.admits(node));
+    let best = open().filter(|node| asked.fits(&node.free)).min_by_key(|node| rank(request, node));
     if let Some(node) = best {
         return Decision::Place(node.id);
     }
-    let busy: Vec<Reason> = nodes
-        .iter()
+    let busy: Vec<Reason> = open()
         .filter(|node| asked.fits(&node.total))
         .filter_map(|node| busy(asked, node))
         .collect();
-    if busy.is_empty() { Decision::Never(impossible(asked, nodes)) } else { Decision::Wait(busy) }
+    if busy.is_empty() { Decision::Never(impossible(request, nodes)) } else { Decision::Wait(busy) }
 }
 
 /// The decision in a sentence for people, naming things and numbers.
@@ -124,14 +133,46 @@ pub fn explain(request: &Request, decision: &Decision) -> String {
     }
 }
 
-fn rank(asked: &Resources, node: &NodeView) -> Rank {
+fn rank(request: &Request, node: &NodeView) -> Rank {
+    let asked = &request.resources;
     let fullest = node.total.iter().map(|(name, total)| {
         let used = total.saturating_sub(node.free.get(name));
         used.saturating_add(asked.get(name)).share_of(total)
     });
-    let crowding = fullest.max().filter(|share| *share > PACKED_SHARE).unwrap_or(0);
-    let wastes_gpus = asked.get(GPUS) == Amount::ZERO && node.total.get(GPUS) != Amount::ZERO;
-    Rank { wastes_gpus, crowding, id: node.id }
+    let fullest = fullest.max().unwrap_or(0);
+    let spread = request.strategy == Strategy::Spread;
+    Rank {
+        elsewhere: matches!(request.strategy, Strategy::Rather(wanted) if wanted != node.id),
+        unlike: request.preferred.iter().map(|selector| !selector.matches(&node.labels)).collect(),
+        wastes_gpus: asked.get(GPUS) == Amount::ZERO && node.total.get(GPUS) != Amount::ZERO,
+        actors: if spread { node.actors } else { 0 },
+        crowding: if spread || fullest > PACKED_SHARE { fullest } else { 0 },
+        id: node.id,
+    }
+}
+
+impl Request {
+    /// Resources, and nothing else.
+    pub fn of(resources: Resources) -> Request {
+        Request { resources, ..Request::default() }
+    }
+
+    /// Whether the node may be taken, if it has room.
+    fn admits(&self, node: &NodeView) -> bool {
+        self.objection(node).is_none()
+    }
+
+    /// Why the node may not be taken, however much room it has.
+    fn objection(&self, node: &NodeView) -> Option<Reason> {
+        if let Strategy::Only(wanted) = self.strategy
+            && wanted != node.id
+        {
+            return Some(Reason::NotAsked { node: node.name.clone(), wanted });
+        }
+        let unlike = |selector: &&Selector| !selector.matches(&node.labels);
+        let selector = self.required.iter().find(unlike)?.clone();
+        Some(Reason::Unlike { node: node.name.clone(), selector })
+    }
 }
 
 fn busy(asked: &Resources, node: &NodeView) -> Option<Reason> {
@@ -142,9 +183,15 @@ fn busy(asked: &Resources, node: &NodeView) -> Option<Reason> {
 
 /// What no node has; or, if each thing is somewhere but not all in one place,
 /// what each node lacks.
-fn impossible(asked: &Resources, nodes: &[NodeView]) -> Vec<Reason> {
+fn impossible(request: &Request, nodes: &[NodeView]) -> Vec<Reason> {
+    let asked = &request.resources;
     if nodes.is_empty() {
         return vec![Reason::NoNodes];
+    }
+    if let Strategy::Only(wanted) = request.strategy
+        && !nodes.iter().any(|node| node.id == wanted)
+    {
+        return vec![Reason::NoSuchNode(wanted)];
     }
     let largest = |name: &str| nodes.iter().map(|node| node.total.get(name)).max();
     let nowhere: Vec<Reason> = asked
@@ -157,6 +204,9 @@ fn impossible(asked: &Resources, nodes: &[NodeView]) -> Vec<Reason> {
         return nowhere;
     }
     let lacks = |node: &NodeView| {
+        if let Some(objection) = request.objection(node) {
+            return Some(objection);
+        }
         let shortage = asked.first_shortage(&node.total)?;
         Some(Reason::TooSmall { node: node.name.clone(), shortage })
     };
@@ -170,25 +220,4 @@ fn listed(reasons: &[Reason]) -> String {
         texts.push(format!("and {} more", reasons.len() - texts.len()));
     }
     texts.join("; ")
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Reason::NoNodes => f.write_str("there is no node"),
-            Reason::Nowhere(shortage) => {
-                let (asked, has) = shortage.shown();
-                write!(f, "no node has {asked} (largest has {has})")
-            }
-            Reason::TooSmall { node, shortage } => {
-                let (asked, has) = shortage.shown();
-                write!(f, "{node} cannot hold {asked} (has {has})")
-            }
-            Reason::Busy { node, shortage, total } => {
-                let (asked, free) = shortage.shown();
-                let total = shown(&shortage.name, *total);
-                write!(f, "{node} cannot hold {asked} now ({free} of {total} free)")
-            }
-        }
-    }
 }

@@ -177,6 +177,15 @@ pub fn tries(option: &str, value: Option<i32>) -> Result<Tries, Error> {
 }
 
 impl Tries {
+    /// What is left after `used`.
+    #[must_use]
+    pub fn less(self, used: u32) -> Tries {
+        match self {
+            Tries::AtMost(n) => Tries::AtMost(n.saturating_sub(used)),
+            Tries::Unbounded => Tries::Unbounded,
+        }
+    }
+
     /// Whether one more is allowed after `used`.
     pub fn allow(self, used: u32) -> bool {
         match self {

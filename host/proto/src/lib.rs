@@ -37,3 +37,14 @@ pub mod control {
 pub mod etcd {
     tonic::include_proto!("etcdserverpb");
 }
+
+/// What two nodes say to each other: `proto/session.proto`.
+#[allow(
+    missing_docs,
+    clippy::allow_attributes_without_reason,
+    clippy::too_many_lines,
+    reason = "generated; the documentation is in the contract"
+)]
+pub mod session {
+    tonic::include_proto!("greenroom.session.v1");
+}

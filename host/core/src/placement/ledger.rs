@@ -4,6 +4,8 @@
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -25,24 +27,24 @@ use crate::resources::{Resources, Shortage, shown};
 /// nothing yet, so that a long queue for GPUs keeps back the CPUs of one
 /// request and not those of all.
 ///
-/// An actor has one reservation at a time. One that asks for nothing is
-/// granted without being recorded.
+/// An actor, or whatever else `H` names, has one reservation at a time. One
+/// that asks for nothing is granted without being recorded.
 #[derive(Clone, Debug)]
-pub struct Ledger {
+pub struct Ledger<H = ActorId> {
     total: Resources,
     /// Total less everything held.
     free: Resources,
-    held: FxHashMap<ActorId, Resources>,
+    held: FxHashMap<H, Resources>,
     /// By ticket: in the order they came.
-    waiting: BTreeMap<u64, Waiting>,
+    waiting: BTreeMap<u64, Waiting<H>>,
     /// The tickets of those who wait.
-    tickets: FxHashMap<ActorId, u64>,
+    tickets: FxHashMap<H, u64>,
     /// Tickets of those who wait, by the set of resources they ask for. Only
     /// the first of each set can be next, so that a release costs as much as
     /// there are sets, however many wait.
     lines: BTreeMap<Vec<Arc<str>>, BTreeSet<u64>>,
     next_ticket: u64,
-    front: Front,
+    front: Front<H>,
 }
 
 /// The answer to a request.
@@ -57,34 +59,34 @@ pub enum Reserve {
 }
 
 #[derive(Clone, Debug)]
-struct Waiting {
-    actor: ActorId,
+struct Waiting<H> {
+    actor: H,
     asked: Resources,
 }
 
 /// Who is first in line for what, and what that leaves for others.
-#[derive(Clone, Default, Debug)]
-struct Front {
+#[derive(Clone, Debug)]
+struct Front<H> {
     /// Free less what is kept for the first in line.
     spare: Resources,
     /// In the order they came. Each is short of something that none before it
     /// is short of: there are no more of them than resources.
-    first_in_line: Vec<First>,
+    first_in_line: Vec<First<H>>,
 }
 
 #[derive(Clone, Debug)]
-struct First {
+struct First<H> {
     ticket: u64,
-    actor: ActorId,
+    actor: H,
     /// By name, what it was found to be short of: never nothing.
     short_of: Vec<Arc<str>>,
     /// The first of these in numbers, after what was kept for those before.
     shortage: Shortage,
 }
 
-impl Ledger {
+impl<H: Copy + Eq + Hash + fmt::Display> Ledger<H> {
     /// A node that has `total`, all of it free.
-    pub fn new(total: Resources) -> Ledger {
+    pub fn new(total: Resources) -> Ledger<H> {
         let front = Front { spare: total.clone(), first_in_line: Vec::new() };
         Ledger {
             free: total.clone(),
@@ -99,7 +101,7 @@ impl Ledger {
     }
 
     /// The actor asks for resources. It must not hold or wait for any.
-    pub fn reserve(&mut self, actor: ActorId, asked: Resources) -> Reserve {
+    pub fn reserve(&mut self, actor: H, asked: Resources) -> Reserve {
         if asked.is_empty() {
             return Reserve::Granted;
         }
@@ -126,10 +128,23 @@ impl Ledger {
         Reserve::Waiting(reason)
     }
 
+    /// The same for one that will not wait. An error says why not now.
+    pub fn reserve_now(&mut self, actor: H, asked: Resources) -> Result<(), String> {
+        match self.reserve(actor, asked) {
+            Reserve::Granted => Ok(()),
+            Reserve::Never(reason) => Err(reason),
+            Reserve::Waiting(reason) => {
+                let granted = self.withdraw(actor);
+                assert!(granted.is_empty(), "what came last kept nothing from anybody");
+                Err(reason)
+            }
+        }
+    }
+
     /// The actor's reservation ends, held or still waiting; one that has none
     /// is left alone. Returns those whose requests are granted now, in the
     /// order they came.
-    pub fn release(&mut self, actor: ActorId) -> Vec<ActorId> {
+    pub fn release(&mut self, actor: H) -> Vec<H> {
         let Some(resources) = self.held.remove(&actor) else {
             return self.withdraw(actor);
         };
@@ -140,7 +155,7 @@ impl Ledger {
     /// The actor waits no longer; what it holds already stays. Returns those
     /// whose requests are granted now that it is out of the way, in the order
     /// they came.
-    pub fn withdraw(&mut self, actor: ActorId) -> Vec<ActorId> {
+    pub fn withdraw(&mut self, actor: H) -> Vec<H> {
         match self.tickets.get(&actor) {
             Some(ticket) => {
                 self.leave(*ticket);
@@ -161,18 +176,18 @@ impl Ledger {
     }
 
     /// Those who wait, in the order they came, and what each waits for.
-    pub fn waiting(&self) -> impl Iterator<Item = (ActorId, String)> {
+    pub fn waiting(&self) -> impl Iterator<Item = (H, String)> {
         self.waiting.iter().map(|(ticket, waiting)| (waiting.actor, self.reason(*ticket, waiting)))
     }
 
-    fn grant(&mut self, actor: ActorId, asked: Resources) {
+    fn grant(&mut self, actor: H, asked: Resources) {
         let less = |from: &Resources| from.checked_sub(&asked).expect("granted what fits");
         self.free = less(&self.free);
         self.front.spare = less(&self.front.spare);
         self.held.insert(actor, asked);
     }
 
-    fn leave(&mut self, ticket: u64) -> Waiting {
+    fn leave(&mut self, ticket: u64) -> Waiting<H> {
         let waiting = self.waiting.remove(&ticket).expect("every ticket is one who waits");
         self.tickets.remove(&waiting.actor);
         let line = line_of(&waiting.asked);
@@ -186,7 +201,7 @@ impl Ledger {
 
     /// Grants what can be granted and finds anew who is first in line: each
     /// turn of the loop grants a request or closes a resource.
-    fn settle(&mut self) -> Vec<ActorId> {
+    fn settle(&mut self) -> Vec<H> {
         self.front = Front { spare: self.free.clone(), first_in_line: Vec::new() };
         let mut granted = Vec::new();
         while let Some(ticket) = self.next_in_open_lines() {
@@ -209,14 +224,14 @@ impl Ledger {
         open.filter_map(|(_, tickets)| tickets.first().copied()).min()
     }
 
-    fn reason(&self, ticket: u64, waiting: &Waiting) -> String {
+    fn reason(&self, ticket: u64, waiting: &Waiting<H>) -> String {
         let first = self.front.first_in_line.iter();
         if let Some(First { shortage, .. }) = first.clone().find(|first| first.ticket == ticket) {
             let (asked, has) = shortage.shown();
             let total = shown(&shortage.name, self.total.get(&shortage.name));
             return format!("waits for {asked} ({has} of {total} available)");
         }
-        let behind = |first: &First| {
+        let behind = |first: &First<H>| {
             let name = waiting.asked.names().find(|name| first.short_of.contains(name))?;
             Some(format!("waits for {name} behind {}", first.actor))
         };
@@ -224,7 +239,7 @@ impl Ledger {
     }
 }
 
-impl Front {
+impl<H: Copy> Front<H> {
     /// Whether it waits for its turn, and not for numbers. What is closed has
     /// nothing to spare, so such a request never fits.
     fn stands_behind(&self, asked: &Resources) -> bool {
@@ -238,7 +253,7 @@ impl Front {
 
     /// Puts a request that does not fit, and stands behind nobody, first in
     /// line for what it is short of, and keeps what it asks for.
-    fn close(&mut self, ticket: u64, actor: ActorId, asked: &Resources) {
+    fn close(&mut self, ticket: u64, actor: H, asked: &Resources) {
         let shortage = asked.first_shortage(&self.spare).expect("what fits is granted");
         let short = |name: &&Arc<str>| asked.get(name) > self.spare.get(name);
         let short_of = asked.names().filter(short).cloned().collect();

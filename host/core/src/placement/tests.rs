@@ -10,18 +10,25 @@ fn node<const N: usize, const M: usize>(
     free: [(&str, f64); M],
 ) -> NodeView {
     let name = ["alpha", "beta", "gamma"].get(id as usize - 1).unwrap_or(&"other");
-    NodeView { id: NodeId(id), name: (*name).into(), total: of(total), free: of(free) }
+    NodeView {
+        id: NodeId(id),
+        name: (*name).into(),
+        total: of(total),
+        free: of(free),
+        labels: Labels::default(),
+        actors: 0,
+    }
 }
 
 fn place<const N: usize>(asked: [(&str, f64); N], nodes: &[NodeView]) -> Option<u32> {
-    match decide(&Request { resources: of(asked) }, nodes) {
+    match decide(&Request::of(of(asked)), nodes) {
         Decision::Place(node) => Some(node.0),
         Decision::Wait(_) | Decision::Never(_) => None,
     }
 }
 
 fn explained<const N: usize>(asked: [(&str, f64); N], nodes: &[NodeView]) -> String {
-    let request = Request { resources: of(asked) };
+    let request = Request::of(of(asked));
     explain(&request, &decide(&request, nodes))
 }
 
@@ -115,4 +122,71 @@ fn a_long_explanation_is_cut() {
     let nodes: Vec<NodeView> = (1..=100).map(|id| node(id, [("cpus", 1.0)], [])).collect();
     let text = explained([("cpus", 1.0)], &nodes);
     assert!(text.ends_with("other cannot hold 1 cpus now (0 of 1 free); and 92 more"), "{text}");
+}
+
+fn labelled(id: u32, labels: &[(&str, &str)]) -> NodeView {
+    NodeView {
+        labels: labels.iter().copied().collect(),
+        ..node(id, [("cpus", 4.0)], [("cpus", 4.0)])
+    }
+}
+
+fn selector(label: &str, test: Test) -> Selector {
+    Selector { label: label.into(), test }
+}
+
+#[test]
+fn spreading_goes_where_the_fewest_actors_are() {
+    let mut nodes = [labelled(1, &[]), labelled(2, &[]), labelled(3, &[])];
+    nodes[0].actors = 2;
+    nodes[1].actors = 1;
+    nodes[2].actors = 1;
+    nodes[1].free = of([("cpus", 3.0)]);
+    let request = Request { strategy: Strategy::Spread, ..Request::default() };
+    assert_eq!(decide(&request, &nodes), Decision::Place(NodeId(3)));
+}
+
+#[test]
+fn affinity_is_a_wish_or_a_condition() {
+    let mut nodes = [labelled(1, &[]), labelled(2, &[])];
+    let cpu = of([("cpus", 1.0)]);
+    let rather = Request { strategy: Strategy::Rather(NodeId(2)), ..Request::of(cpu.clone()) };
+    let only = Request { strategy: Strategy::Only(NodeId(2)), ..Request::of(cpu.clone()) };
+    assert_eq!(decide(&rather, &nodes), Decision::Place(NodeId(2)));
+    assert_eq!(decide(&only, &nodes), Decision::Place(NodeId(2)));
+    nodes[1].free = Resources::default();
+    assert_eq!(decide(&rather, &nodes), Decision::Place(NodeId(1)));
+    assert_eq!(
+        explain(&only, &decide(&only, &nodes)),
+        "cpus 1 waits: beta cannot hold 1 cpus now (0 of 4 free)"
+    );
+    let gone = Request { strategy: Strategy::Only(NodeId(9)), ..Request::of(cpu) };
+    assert_eq!(explain(&gone, &decide(&gone, &nodes)), "there is no node n9");
+}
+
+#[test]
+fn labels_are_required_or_preferred() {
+    let nodes = [
+        labelled(1, &[("zone", "a")]),
+        labelled(2, &[("zone", "b"), ("disk", "ssd")]),
+        labelled(3, &[("zone", "c")]),
+    ];
+    let place = |required: Vec<Selector>, preferred: Vec<Selector>| {
+        let request = Request { required, preferred, ..Request::of(of([("cpus", 1.0)])) };
+        let decision = decide(&request, &nodes);
+        match decision {
+            Decision::Place(node) => node.to_string(),
+            _ => explain(&request, &decision),
+        }
+    };
+    let is = |value: &str| selector("zone", Test::Is(value.into()));
+    assert_eq!(place(vec![is("c")], vec![]), "n3");
+    assert_eq!(place(vec![selector("disk", Test::Exists)], vec![]), "n2");
+    assert_eq!(place(vec![selector("zone", Test::IsNot("a".into()))], vec![]), "n2");
+    assert_eq!(place(vec![selector("zone", Test::In(vec!["x".into(), "c".into()]))], vec![]), "n3");
+    assert_eq!(place(vec![], vec![is("z"), is("b")]), "n2");
+    assert_eq!(
+        place(vec![is("z")], vec![]),
+        "alpha has not zone=z; beta has not zone=z; gamma has not zone=z"
+    );
 }

@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 use host_core::NodeId;
-use host_core::placement::{Decision, NodeView, Request, decide, explain};
+use host_core::placement::{Decision, Labels, NodeView, Request, decide, explain};
 use host_core::resources::{Amount, Resources};
 
 use crate::for_seeds;
@@ -18,7 +18,8 @@ fn random_resources(rng: &mut Rng) -> Resources {
 fn random_node(rng: &mut Rng, id: u32) -> NodeView {
     let total = random_resources(rng);
     let free = total.saturating_sub(&random_resources(rng));
-    NodeView { id: NodeId(id), name: format!("node-{id}"), total, free }
+    let labels = Labels::default();
+    NodeView { id: NodeId(id), name: format!("node-{id}"), total, free, labels, actors: 0 }
 }
 
 #[test]
@@ -26,7 +27,7 @@ fn a_decision_is_right_and_does_not_depend_on_the_order_of_the_view() {
     for_seeds(5_000, |rng| {
         let count = rng.u32(..6);
         let mut nodes: Vec<NodeView> = (0..count).map(|id| random_node(rng, id)).collect();
-        let request = Request { resources: random_resources(rng) };
+        let request = Request::of(random_resources(rng));
         let decision = decide(&request, &nodes);
         let asked = &request.resources;
         let now: Vec<&NodeView> = nodes.iter().filter(|node| asked.fits(&node.free)).collect();

@@ -1,0 +1,45 @@
+//! Rules that can be broken on purpose, to see that the oracle notices.
+
+/// A broken rule. Each is broken where the machines meet the world, so that
+/// the rules themselves have no switches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Flaw {
+    /// What a session hands on is taken twice.
+    TakeTwice,
+    /// Every call has retries, asked for or not.
+    RetryAll,
+    /// A node that cannot renew its lease goes on as if it had.
+    SkipSelfStop,
+    /// The control store writes without looking at the guards.
+    BlindWrites,
+    /// Mailboxes hand out the latest call first.
+    LastFirst,
+    /// A refusal is not looked for behind the call that was refused: the life
+    /// that a call is meant for is ignored.
+    AnyLife,
+    /// Nobody tells the callers that a session was lost.
+    ForgetLost,
+    /// Whoever passes a ref on keeps no pin.
+    DropPin,
+    /// Pins are never released.
+    KeepPin,
+    /// Actors are started without a reservation.
+    OverReserve,
+    /// The control store forgets names when it is away.
+    LoseNames,
+}
+
+/// All of them.
+pub const ALL: [Flaw; 11] = [
+    Flaw::TakeTwice,
+    Flaw::RetryAll,
+    Flaw::SkipSelfStop,
+    Flaw::BlindWrites,
+    Flaw::LastFirst,
+    Flaw::AnyLife,
+    Flaw::ForgetLost,
+    Flaw::DropPin,
+    Flaw::KeepPin,
+    Flaw::OverReserve,
+    Flaw::LoseNames,
+];

@@ -1,0 +1,4 @@
+//! How a cluster grows, counted.
+
+/// Prints it.
+pub fn print() {}
