@@ -14,9 +14,9 @@ pub enum Flaw {
     BlindWrites,
     /// Mailboxes hand out the latest call first.
     LastFirst,
-    /// A refusal is not looked for behind the call that was refused: the life
-    /// that a call is meant for is ignored.
-    AnyLife,
+    /// A call that was refused does not take those along that were sent after
+    /// it.
+    NoStints,
     /// Nobody tells the callers that a session was lost.
     ForgetLost,
     /// Whoever passes a ref on keeps no pin.
@@ -36,7 +36,7 @@ pub const ALL: [Flaw; 11] = [
     Flaw::SkipSelfStop,
     Flaw::BlindWrites,
     Flaw::LastFirst,
-    Flaw::AnyLife,
+    Flaw::NoStints,
     Flaw::ForgetLost,
     Flaw::DropPin,
     Flaw::KeepPin,

@@ -383,10 +383,8 @@ impl Member {
             CalleeEvent::ValidUntil(_) if ctx.flaw == Some(Flaw::SkipSelfStop) => {
                 CalleeEvent::ValidUntil(Duration::MAX)
             }
-            CalleeEvent::Arrived(from, mut call) if ctx.flaw == Some(Flaw::AnyLife) => {
-                if let Some(actor) = self.actors.get(&call.target) {
-                    call.life = actor.life;
-                }
+            CalleeEvent::Arrived(from, mut call) if ctx.flaw == Some(Flaw::NoStints) => {
+                call.stint = u64::MAX;
                 CalleeEvent::Arrived(from, call)
             }
             event => event,

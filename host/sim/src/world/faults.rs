@@ -61,8 +61,8 @@ impl World {
     fn some_time(&mut self) -> Duration {
         let most = match self.rng.u32(0..10) {
             0..4 => 900,
-            4..8 => 5_000,
-            _ => 20_000,
+            4..7 => 5_000,
+            _ => 25_000,
         };
         let left = self.plan.busy.saturating_sub(self.now);
         Duration::from_millis(self.rng.u64(1..most)).min(left)
