@@ -14,9 +14,9 @@ pub enum Flaw {
     BlindWrites,
     /// Mailboxes hand out the latest call first.
     LastFirst,
-    /// A call that was refused does not take those along that were sent after
-    /// it.
-    NoStints,
+    /// A call is taken whichever life it is meant for, and whatever was refused
+    /// before it.
+    NoFencing,
     /// Nobody tells the callers that a session was lost.
     ForgetLost,
     /// Whoever passes a ref on keeps no pin.
@@ -36,7 +36,7 @@ pub const ALL: [Flaw; 11] = [
     Flaw::SkipSelfStop,
     Flaw::BlindWrites,
     Flaw::LastFirst,
-    Flaw::NoStints,
+    Flaw::NoFencing,
     Flaw::ForgetLost,
     Flaw::DropPin,
     Flaw::KeepPin,

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Instant;
 
 use clap::Parser;
-use host_sim::{Counts, Outcome, Trace, run, scale};
+use host_sim::{Counts, Flaw, Outcome, Trace, flaw, run, scale};
 
 /// Runs clusters of the host's rules with faults, and checks what is promised.
 #[derive(Parser)]
@@ -24,6 +24,9 @@ struct Options {
     /// Prints what happens.
     #[arg(long)]
     trace: bool,
+    /// Breaks a rule: its number in `flaw::ALL`.
+    #[arg(long)]
+    flaw: Option<usize>,
     /// Prints how messages, writes and memory grow with the cluster.
     #[arg(long)]
     scale: bool,
@@ -39,11 +42,12 @@ fn main() -> ExitCode {
         Some(seed) => seed..seed + 1,
         None => options.first..options.first + options.seeds,
     };
+    let flaw = options.flaw.and_then(|at| flaw::ALL.get(at).copied());
     let trace = if options.trace { Trace::Print } else { Trace::Quiet };
     let began = Instant::now();
     let mut total = Counts::default();
     let mut failed = 0;
-    for (seed, outcome) in run_all(seeds.clone(), trace) {
+    for (seed, outcome) in run_all(seeds.clone(), flaw, trace) {
         total.add(outcome.counts);
         for violation in &outcome.violations {
             println!("seed {seed} ({} boxes): {violation}", outcome.boxes);
@@ -62,7 +66,7 @@ fn main() -> ExitCode {
 }
 
 /// Every seed's outcome, in order; as many at once as there are processors.
-fn run_all(seeds: Range<u64>, trace: Trace) -> Vec<(u64, Outcome)> {
+fn run_all(seeds: Range<u64>, flaw: Option<Flaw>, trace: Trace) -> Vec<(u64, Outcome)> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicU64::new(seeds.start);
     let work = || {
@@ -72,7 +76,7 @@ fn run_all(seeds: Range<u64>, trace: Trace) -> Vec<(u64, Outcome)> {
             if seed >= seeds.end {
                 return outcomes;
             }
-            outcomes.push((seed, run(seed, None, trace)));
+            outcomes.push((seed, run(seed, flaw, trace)));
         }
     };
     let mut outcomes: Vec<(u64, Outcome)> = thread::scope(|scope| {

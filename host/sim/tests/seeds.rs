@@ -60,8 +60,8 @@ fn a_mailbox_out_of_order_is_noticed() {
 }
 
 #[test]
-fn calls_that_overtake_a_refused_one_are_noticed() {
-    check(Flaw::NoStints, &[Promise::Order]);
+fn calls_for_another_life_are_noticed() {
+    check(Flaw::NoFencing, &[Promise::Order, Promise::OneLife]);
 }
 
 #[test]

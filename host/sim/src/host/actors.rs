@@ -90,7 +90,10 @@ impl Member {
             }
             DirectoryEffect::Start(record, life) => self.start(ctx, view, &record, life),
             DirectoryEffect::Stop(actor) => self.stop(ctx, view, actor, None),
-            DirectoryEffect::EndRecorded(actor) => ctx.oracle.end_recorded(actor),
+            DirectoryEffect::EndRecorded(actor) => {
+                ctx.shared.forget(actor);
+                ctx.oracle.end_recorded(actor);
+            }
             DirectoryEffect::Found(..) | DirectoryEffect::NotFound(..) => {}
             DirectoryEffect::Ask(..)
             | DirectoryEffect::Watch(..)
@@ -148,6 +151,7 @@ impl Member {
             None => self.callee(ctx, view, CalleeEvent::Stopped(id)),
             Some(cause) => {
                 self.ends.insert(id, cause);
+                ctx.shared.forget(id);
                 self.callee(ctx, view, CalleeEvent::Died(id, cause, cause.to_string()));
             }
         }

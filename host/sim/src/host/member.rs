@@ -383,8 +383,11 @@ impl Member {
             CalleeEvent::ValidUntil(_) if ctx.flaw == Some(Flaw::SkipSelfStop) => {
                 CalleeEvent::ValidUntil(Duration::MAX)
             }
-            CalleeEvent::Arrived(from, mut call) if ctx.flaw == Some(Flaw::NoStints) => {
+            CalleeEvent::Arrived(from, mut call) if ctx.flaw == Some(Flaw::NoFencing) => {
                 call.stint = u64::MAX;
+                if let Some(actor) = self.actors.get(&call.target) {
+                    call.life = actor.life;
+                }
                 CalleeEvent::Arrived(from, call)
             }
             event => event,
