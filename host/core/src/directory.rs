@@ -314,7 +314,7 @@ impl Directory {
             }),
             Question::Lost(node) => match answer {
                 Answer::Entries { entries, .. } => {
-                    self.found_lost(now, &entries, around, effects);
+                    self.found_lost(now, &entries, around);
                 }
                 _ => {
                     self.due.insert((later, Due::Lost(node)));
@@ -322,7 +322,7 @@ impl Directory {
             },
             Question::Sweep => match answer {
                 Answer::Entries { entries, .. } => {
-                    self.found_lost(now, &entries, around, effects);
+                    self.found_lost(now, &entries, around);
                 }
                 _ => {
                     self.due.insert((later, Due::Sweep));
@@ -331,7 +331,7 @@ impl Directory {
             Question::Examine(actor, node) => {
                 self.examined(now, actor, node, answer, around, effects);
             }
-            Question::Claim(actor) => self.claimed(now, actor, &answer, effects),
+            Question::Claim(actor) => self.claimed(now, actor, &answer),
         }
     }
 
