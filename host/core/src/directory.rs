@@ -70,7 +70,8 @@ pub enum Event {
     Crashed(ActorId),
     /// An actor on this node has ended for good.
     Ended(ActorId, Cause, Arc<str>),
-    /// An actor that was to start here finds no room.
+    /// An actor that was to start here finds no room. It must not start any
+    /// more: it is moved on, or [`Effect::Start`] comes again.
     NoRoom(ActorId),
     /// Who has a name?
     Lookup(LookupId, Arc<str>, Arc<str>),
@@ -156,6 +157,7 @@ enum Due {
     Lost(NodeId),
     TakeOver(ActorId),
     Write(ActorId),
+    Start(ActorId),
     Mine(ActorId),
 }
 
@@ -209,11 +211,11 @@ impl Directory {
                 self.start_held_back(effects);
             }
             Event::Create(record) => self.create(record, effects),
-            Event::Crashed(actor) => self.change(actor, Todo::Restart, around, effects),
+            Event::Crashed(actor) => self.change(now, actor, Todo::Restart, around, effects),
             Event::Ended(actor, cause, message) => {
-                self.change(actor, Todo::End(cause, message), around, effects);
+                self.change(now, actor, Todo::End(cause, message), around, effects);
             }
-            Event::NoRoom(actor) => self.change(actor, Todo::Move, around, effects),
+            Event::NoRoom(actor) => self.change(now, actor, Todo::Move, around, effects),
             Event::Lookup(id, namespace, name) => {
                 let key = Key::Name { namespace, name };
                 self.ask(Question::Lookup(id, key.clone()), Request::Get(vec![key]), effects);
@@ -265,7 +267,8 @@ impl Directory {
                     self.ask(Question::Lost(node), request, effects);
                 }
                 Due::TakeOver(actor) => self.examine(now, actor, effects),
-                Due::Write(actor) => self.write(actor, around, effects),
+                Due::Write(actor) => self.write(actor, effects),
+                Due::Start(actor) => self.start_again(now, actor, effects),
                 Due::Mine(actor) => self.placed_here(actor, effects),
             }
         }
@@ -311,7 +314,7 @@ impl Directory {
             }),
             Question::Lost(node) => match answer {
                 Answer::Entries { entries, .. } => {
-                    self.found_lost(now, &entries, around, effects);
+                    self.found_lost(now, &entries, around);
                 }
                 _ => {
                     self.due.insert((later, Due::Lost(node)));
@@ -319,7 +322,7 @@ impl Directory {
             },
             Question::Sweep => match answer {
                 Answer::Entries { entries, .. } => {
-                    self.found_lost(now, &entries, around, effects);
+                    self.found_lost(now, &entries, around);
                 }
                 _ => {
                     self.due.insert((later, Due::Sweep));
@@ -328,7 +331,7 @@ impl Directory {
             Question::Examine(actor, node) => {
                 self.examined(now, actor, node, answer, around, effects);
             }
-            Question::Claim(actor) => self.claimed(now, actor, &answer, effects),
+            Question::Claim(actor) => self.claimed(now, actor, &answer),
         }
     }
 

@@ -21,6 +21,7 @@ pub mod membership;
 pub mod names;
 pub mod package;
 pub mod placement;
+pub mod probes;
 pub mod rate;
 pub mod resources;
 pub mod restart;

@@ -246,6 +246,20 @@ pub const TAKEOVERS: usize = 64;
 /// gone: what nobody took over, because nobody was there to see.
 pub const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
+/// A wait for another node that has lasted so long may be part of a call
+/// cycle: most calls are over long before.
+pub const PROBE_AFTER: Duration = Duration::from_millis(200);
+
+/// The longest time between two probes of one wait: a long wait is seldom a
+/// cycle, but a probe may have been lost.
+pub const PROBE_INTERVAL_MAX: Duration = Duration::from_secs(5);
+
+/// Waits in one probe's path. A longer cycle is not found.
+pub const PROBE_PATH: usize = 64;
+
+/// Probes that one probe becomes on a node.
+pub const PROBE_FANOUT: usize = 64;
+
 const _: () = assert!(VALUE_BYTES <= u32::MAX as usize);
 const _: () = assert!(SPILL_PERCENT < 100);
 const _: () = assert!(ASYNC_CONCURRENCY <= ASYNC_CONCURRENCY_MAX);

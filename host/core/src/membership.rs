@@ -168,7 +168,9 @@ impl Membership {
             }
             _ => None,
         };
-        own.into_iter().chain(self.view_at).min()
+        // Nothing is due about the view while a question about it is open.
+        let view = self.view_at.filter(|_| self.viewing.is_none());
+        own.into_iter().chain(view).min()
     }
 
     /// The node's id while it is a member.

@@ -49,6 +49,13 @@ pub struct Ticket {
     number: u64,
 }
 
+impl Ticket {
+    /// The wait's number, never used again.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+}
+
 /// The wait would never end.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub struct Cycle {
@@ -116,6 +123,22 @@ impl Waits {
     /// Whether nobody waits for anything.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
+    }
+
+    /// The waits of a waiter: their numbers, and what each is for.
+    pub fn of(&self, waiter: Waiter) -> impl Iterator<Item = (u64, &[Waiter])> {
+        let (one, many) = match self.waiting.get(&waiter) {
+            None => (None, None),
+            Some(Tickets::One(number, on)) => (Some((*number, on)), None),
+            Some(Tickets::Many(by_number)) => (None, Some(by_number)),
+        };
+        let many = many.into_iter().flatten().map(|(number, on)| (*number, on));
+        one.into_iter().chain(many).map(|(number, on)| (number, on.targets()))
+    }
+
+    /// Whether that very wait is in progress.
+    pub fn waits(&self, waiter: Waiter, number: u64) -> bool {
+        self.of(waiter).any(|(known, _)| known == number)
     }
 
     fn record(&mut self, waiter: Waiter, number: u64, on: On) {

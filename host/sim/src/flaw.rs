@@ -14,9 +14,9 @@ pub enum Flaw {
     BlindWrites,
     /// Mailboxes hand out the latest call first.
     LastFirst,
-    /// A refusal is not looked for behind the call that was refused: the life
-    /// that a call is meant for is ignored.
-    AnyLife,
+    /// A call is taken whichever life it is meant for, and whatever was refused
+    /// before it.
+    NoFencing,
     /// Nobody tells the callers that a session was lost.
     ForgetLost,
     /// Whoever passes a ref on keeps no pin.
@@ -36,7 +36,7 @@ pub const ALL: [Flaw; 11] = [
     Flaw::SkipSelfStop,
     Flaw::BlindWrites,
     Flaw::LastFirst,
-    Flaw::AnyLife,
+    Flaw::NoFencing,
     Flaw::ForgetLost,
     Flaw::DropPin,
     Flaw::KeepPin,

@@ -78,6 +78,20 @@ pub struct Counts {
     pub writes: u64,
 }
 
+impl Counts {
+    /// Counts those of another run too.
+    pub fn add(&mut self, other: Counts) {
+        let Counts { calls, ran, reruns, restarts, refs, steps, writes } = other;
+        self.calls += calls;
+        self.ran += ran;
+        self.reruns += reruns;
+        self.restarts += restarts;
+        self.refs += refs;
+        self.steps += steps;
+        self.writes += writes;
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Seen {
     retries: Tries,

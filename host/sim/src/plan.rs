@@ -47,19 +47,21 @@ pub(crate) enum Fault {
 
 impl Plan {
     pub(crate) fn new(rng: &mut Rng) -> Plan {
-        let boxes = match rng.u32(0..20) {
-            0..13 => rng.usize(3..6),
-            13..18 => rng.usize(6..10),
-            18 => rng.usize(10..20),
+        let boxes = match rng.u32(0..100) {
+            0..75 => rng.usize(3..6),
+            75..95 => rng.usize(6..10),
+            95..99 => rng.usize(10..20),
             _ => rng.usize(20..51),
         };
-        let busy = Duration::from_secs(rng.u64(15..60)) / if boxes > 10 { 2 } else { 1 };
+        let busy = Duration::from_secs(rng.u64(15..40));
+        // The whole cluster does about as much, however large it is.
+        let pace = u32::try_from(boxes).unwrap_or(u32::MAX).div_ceil(4);
         Plan {
             boxes,
             busy,
-            end: busy + Duration::from_secs(75),
-            fault_every: Duration::from_millis(*rng.choice(&[400, 1_500, 5_000]).expect("some")),
-            work_every: Duration::from_millis(*rng.choice(&[30, 100, 300]).expect("some")),
+            end: busy + Duration::from_secs(65),
+            fault_every: Duration::from_millis(*rng.choice(&[500, 1_500, 4_000]).expect("some")),
+            work_every: Duration::from_millis(*rng.choice(&[30, 100, 300]).expect("some")) * pace,
             drift_ppm: *rng.choice(&[0, 1_000, 50_000]).expect("some"),
             loses_leases: rng.u32(0..8) == 0,
         }
@@ -71,11 +73,11 @@ impl Plan {
             25..35 => Fault::CutOneWay,
             35..43 => Fault::Isolate,
             43..48 => Fault::Split,
-            48..60 => Fault::Crash,
-            60..72 => Fault::Pause,
-            72..79 => Fault::StoreSlow,
-            79..85 => Fault::StoreAway,
-            85..92 => Fault::CutFromStore,
+            48..55 => Fault::Crash,
+            55..67 => Fault::Pause,
+            67..74 => Fault::StoreSlow,
+            74..78 => Fault::StoreAway,
+            78..92 => Fault::CutFromStore,
             92..95 if self.loses_leases => Fault::StoreLosesLease,
             _ => Fault::BreakWatch,
         }

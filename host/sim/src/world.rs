@@ -117,6 +117,13 @@ impl Shared {
         }
     }
 
+    /// Few go on calling an actor that has ended.
+    pub(crate) fn forget(&mut self, actor: ActorId) {
+        if self.known.len() > 5 {
+            self.known.retain(|(known, _)| *known != actor);
+        }
+    }
+
     pub(crate) fn some_actor(&self, rng: &mut Rng) -> Option<(ActorId, bool)> {
         let at = rng.usize(0..self.known.len().max(1));
         self.known.get(at).copied()

@@ -477,7 +477,6 @@ impl<B: Clone> Caller<B> {
     ) {
         let Some(target) = self.targets.get_mut(&target_id) else { return };
         target.asked = Asked::Nothing;
-        target.astray_since = None;
         let waiting = target.flows.values().flat_map(|flow| &flow.waiting);
         let ids: Vec<CallId> = waiting.map(|call| call.id).collect();
         for id in ids {
@@ -541,6 +540,9 @@ impl<B: Clone> Caller<B> {
         let many = self.targets.len() > limits::PLACES;
         if let Some(target) = self.targets.get_mut(&target_id) {
             target.flows.retain(|_, flow| !flow.is_idle());
+            if target.flows.is_empty() {
+                target.astray_since = None;
+            }
             if target.flows.is_empty() && (many || !target.movable || target.place.is_none()) {
                 self.targets.remove(&target_id);
             }

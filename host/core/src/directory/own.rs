@@ -55,26 +55,25 @@ impl Directory {
     /// written. One that is not this node's any more is left alone.
     pub(super) fn change(
         &mut self,
+        now: Duration,
         id: ActorId,
         todo: Todo,
         around: Around<'_>,
         effects: &mut Vec<Effect>,
     ) {
         let Some(own) = self.own.get_mut(&id) else { return };
-        if todo != Todo::Move {
-            own.running = None;
-            own.held_back = false;
-        }
+        own.running = None;
+        own.held_back = false;
         if !matches!(own.then, Some(Todo::End(..))) {
             own.then = Some(todo);
         }
         if own.doing.is_none() {
-            self.next(id, around, effects);
+            self.next(now, id, around, effects);
         }
     }
 
     /// Begins the next write, if there is one.
-    fn next(&mut self, id: ActorId, around: Around<'_>, effects: &mut Vec<Effect>) {
+    fn next(&mut self, now: Duration, id: ActorId, around: Around<'_>, effects: &mut Vec<Effect>) {
         let local = self.local;
         let Some(own) = self.own.get_mut(&id) else { return };
         let Some(todo) = own.then.take() else { return };
@@ -98,8 +97,12 @@ impl Directory {
             Todo::Move => {
                 let others = around.nodes.iter().filter(|node| node.id != local);
                 let others: Vec<NodeView> = others.cloned().collect();
-                // Nowhere better: it waits for room here.
-                let Decision::Place(node) = decide(&record.request, &others) else { return };
+                let Decision::Place(node) = decide(&record.request, &others) else {
+                    // Nowhere better: it tries here again.
+                    let at = now.saturating_add(limits::TAKEOVER_RETRY);
+                    self.due.insert((at, Due::Start(id)));
+                    return;
+                };
                 record.state = ActorState::On { node, incarnation: next };
             }
         }
@@ -107,12 +110,18 @@ impl Directory {
         self.commit(id, effects);
     }
 
-    /// Asks the store for the write in progress, first or again.
-    pub(super) fn write(&mut self, id: ActorId, around: Around<'_>, effects: &mut Vec<Effect>) {
-        match self.own.get(&id) {
-            Some(own) if own.doing.is_some() => self.commit(id, effects),
-            Some(_) => self.next(id, around, effects),
-            None => {}
+    /// Asks the store again for the write in progress.
+    pub(super) fn write(&mut self, id: ActorId, effects: &mut Vec<Effect>) {
+        if self.own.contains_key(&id) {
+            self.commit(id, effects);
+        }
+    }
+
+    /// An actor that found no room tries again, if nothing else happened to it.
+    pub(super) fn start_again(&mut self, now: Duration, id: ActorId, effects: &mut Vec<Effect>) {
+        let idle = |own: &Own| own.doing.is_none() && own.running.is_none() && !own.held_back;
+        if self.own.get(&id).is_some_and(idle) {
+            self.start(now, id, effects);
         }
     }
 
@@ -191,7 +200,7 @@ impl Directory {
                 self.own.remove(&id);
                 effects.push(Effect::Stop(id));
             }
-            ActorState::On { .. } if own.then.is_some() => self.next(id, around, effects),
+            ActorState::On { .. } if own.then.is_some() => self.next(now, id, around, effects),
             ActorState::On { .. } => self.start(now, id, effects),
         }
     }
@@ -239,8 +248,8 @@ impl Directory {
                 if todo == Todo::Move {
                     // The node it was to go to has gone.
                     own.doing = None;
-                    own.then.get_or_insert(todo);
-                    self.due.insert((now.saturating_add(limits::TAKEOVER_RETRY), Due::Write(id)));
+                    self.due.insert((now.saturating_add(limits::TAKEOVER_RETRY), Due::Start(id)));
+                    self.next(now, id, around, effects);
                 } else {
                     self.commit(id, effects);
                 }

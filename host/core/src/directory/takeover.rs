@@ -15,13 +15,7 @@ use crate::placement::{Decision, decide};
 impl Directory {
     /// Actors that are placed on nodes: those on nodes that have gone are to
     /// be taken over, by this node now or, if others do not, later.
-    pub(super) fn found_lost(
-        &mut self,
-        now: Duration,
-        entries: &[Entry],
-        around: Around<'_>,
-        _effects: &mut Vec<Effect>,
-    ) {
+    pub(super) fn found_lost(&mut self, now: Duration, entries: &[Entry], around: Around<'_>) {
         for entry in entries {
             let Key::Placed(node, actor) = entry.key else { continue };
             if around.view.standing(node) != Standing::Gone || self.lost.contains_key(&actor) {
@@ -91,13 +85,7 @@ impl Directory {
         self.ask(Question::Claim(actor), Request::Commit { guards, writes }, effects);
     }
 
-    pub(super) fn claimed(
-        &mut self,
-        now: Duration,
-        actor: ActorId,
-        answer: &Answer,
-        _effects: &mut Vec<Effect>,
-    ) {
+    pub(super) fn claimed(&mut self, now: Duration, actor: ActorId, answer: &Answer) {
         match answer {
             Answer::Committed(_) => {
                 self.lost.remove(&actor);

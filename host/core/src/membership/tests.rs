@@ -180,3 +180,15 @@ fn a_watch_that_broke_is_made_up_for() {
     assert_eq!(node.membership.wake_at(), Some(ms(700)));
     assert_eq!(node.tick(700, &mut store), ["+n2"]);
 }
+
+#[test]
+fn nothing_is_due_while_the_view_is_being_read() {
+    let mut store = Store::default();
+    let mut node = Node::new("a", founding());
+    node.tick(0, &mut store);
+    let mut effects = Vec::new();
+    node.membership.handle(ms(1), Event::WatchLost, &mut effects);
+    node.membership.handle(ms(1), Event::WatchLost, &mut effects);
+    assert_eq!(effects.len(), 1, "one question is enough: {effects:?}");
+    assert_eq!(node.membership.wake_at(), Some(limits::LEASE_TTL / 3));
+}

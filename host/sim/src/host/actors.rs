@@ -24,12 +24,6 @@ pub(crate) struct Actor {
     running: Option<Call<Body>>,
 }
 
-/// A life that is to begin when there is room.
-pub(crate) struct Pending {
-    record: Arc<ActorRecord>,
-    life: u32,
-}
-
 impl Member {
     pub(super) fn spawn(
         &mut self,
@@ -94,15 +88,12 @@ impl Member {
                 self.ledger.release(actor);
                 answer(self, ctx, actor, Err(error.to_string()));
             }
-            DirectoryEffect::Start(record, life) => {
-                self.pending.insert(record.id, Pending { record, life });
-                self.retry_pending(ctx, view);
+            DirectoryEffect::Start(record, life) => self.start(ctx, view, &record, life),
+            DirectoryEffect::Stop(actor) => self.stop(ctx, view, actor, None),
+            DirectoryEffect::EndRecorded(actor) => {
+                ctx.shared.forget(actor);
+                ctx.oracle.end_recorded(actor);
             }
-            DirectoryEffect::Stop(actor) => {
-                self.pending.remove(&actor);
-                self.stop(ctx, view, actor, None);
-            }
-            DirectoryEffect::EndRecorded(actor) => ctx.oracle.end_recorded(actor),
             DirectoryEffect::Found(..) | DirectoryEffect::NotFound(..) => {}
             DirectoryEffect::Ask(..)
             | DirectoryEffect::Watch(..)
@@ -111,23 +102,17 @@ impl Member {
         }
     }
 
-    /// Begins what has room now; the rest looks for room elsewhere.
-    pub(super) fn retry_pending(&mut self, ctx: &mut Ctx<'_>, view: &View) {
-        let ids: Vec<ActorId> = self.pending.keys().copied().collect();
-        for id in ids {
-            let Some(Pending { record, life }) = self.pending.remove(&id) else { continue };
-            let resources = record.request.resources.clone();
-            // A first life has reserved before it was recorded.
-            if life > 0 && ctx.flaw != Some(Flaw::OverReserve) {
-                self.ledger.release(id);
-                if self.ledger.reserve_now(id, resources.clone()).is_err() {
-                    self.pending.insert(id, Pending { record, life });
-                    self.directory(ctx, view, DirectoryEvent::NoRoom(id));
-                    continue;
-                }
+    /// Begins a life if there is room for it.
+    fn start(&mut self, ctx: &mut Ctx<'_>, view: &View, record: &ActorRecord, life: u32) {
+        let (id, resources) = (record.id, &record.request.resources);
+        // A first life has reserved before it was recorded.
+        if life > 0 && ctx.flaw != Some(Flaw::OverReserve) {
+            self.ledger.release(id);
+            if self.ledger.reserve_now(id, resources.clone()).is_err() {
+                return self.directory(ctx, view, DirectoryEvent::NoRoom(id));
             }
-            self.begin(ctx, view, id, Life::Only(life), &resources);
         }
+        self.begin(ctx, view, id, Life::Only(life), resources);
     }
 
     fn begin(
@@ -153,9 +138,9 @@ impl Member {
         id: ActorId,
         cause: Option<Cause>,
     ) {
+        self.ledger.release(id);
         let Some(actor) = self.actors.remove(&id) else { return };
         ctx.oracle.stopped(self.id, id);
-        self.ledger.release(id);
         ctx.shared.free.insert(self.id, self.ledger.free().clone());
         for call in actor.queue.into_iter().chain(actor.running) {
             for (item, _) in call.body.refs {
@@ -166,6 +151,7 @@ impl Member {
             None => self.callee(ctx, view, CalleeEvent::Stopped(id)),
             Some(cause) => {
                 self.ends.insert(id, cause);
+                ctx.shared.forget(id);
                 self.callee(ctx, view, CalleeEvent::Died(id, cause, cause.to_string()));
             }
         }

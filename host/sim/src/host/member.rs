@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use host_core::calls::{Answer, Call, Callee, CalleeEffect, CalleeEvent, Life};
 use host_core::calls::{Caller, CallerEffect, CallerEvent, Submit};
+use host_core::control::Revision;
 use host_core::directory::{Around, Directory, Effect as DirectoryEffect, Event as DirectoryEvent};
 use host_core::lending::{Effect as LendingEffect, Event as LendingEvent, Item, Lending};
 use host_core::membership::{Standing, View};
@@ -13,7 +14,7 @@ use host_core::session::{Effect as SessionEffect, Event as SessionEvent, LinkId,
 use host_core::spec::Tries;
 use host_core::{ActorId, CallId, Cause, Error, NodeId};
 
-use super::actors::{Actor, Pending};
+use super::actors::Actor;
 use super::{Asker, Ctx, Input, Out};
 use crate::flaw::Flaw;
 use crate::message::{Body, Message};
@@ -29,8 +30,6 @@ pub(crate) struct Member {
     pub(crate) lending: Lending,
     pub(super) ledger: Ledger<ActorId>,
     pub(super) actors: BTreeMap<ActorId, Actor>,
-    /// Recorded as here, and without room yet.
-    pub(super) pending: BTreeMap<ActorId, Pending>,
     /// What this node holds, how often.
     pub(super) holds: BTreeMap<Item, u32>,
     /// The refs of calls that are not settled.
@@ -44,6 +43,8 @@ pub(crate) struct Member {
     /// said at once must not be overtaken by what follows from the first of it.
     todo: VecDeque<Todo>,
     pumping: bool,
+    /// The view that sessions were last compared with.
+    seen: Revision,
     pub(super) next: u64,
 }
 
@@ -68,7 +69,6 @@ impl Member {
             lending: Lending::new(id),
             ledger: Ledger::new(super::total()),
             actors: BTreeMap::new(),
-            pending: BTreeMap::new(),
             holds: BTreeMap::new(),
             passed: BTreeMap::new(),
             spawning: BTreeMap::new(),
@@ -76,6 +76,7 @@ impl Member {
             took: None,
             todo: VecDeque::new(),
             pumping: false,
+            seen: Revision::default(),
             next: 0,
         }
     }
@@ -96,6 +97,16 @@ impl Member {
     }
 
     pub(super) fn tick(&mut self, ctx: &mut Ctx<'_>, view: &View) {
+        // Nodes that came and went between two views: nobody says so.
+        if self.seen != view.revision() {
+            self.seen = view.revision();
+            let peers = self.sessions.keys();
+            let passed = peers.filter(|peer| view.standing(**peer) == Standing::Gone);
+            let passed: Vec<NodeId> = passed.copied().collect();
+            for peer in passed {
+                self.node_gone(ctx, view, peer, &peer.to_string());
+            }
+        }
         let due = |at: Option<Duration>| at.is_some_and(|at| at <= ctx.now);
         let sessions: Vec<NodeId> = self
             .sessions
@@ -109,7 +120,6 @@ impl Member {
         }
         if directory {
             self.directory(ctx, view, DirectoryEvent::Tick);
-            self.retry_pending(ctx, view);
         }
         if caller {
             self.caller(ctx, view, CallerEvent::Tick);
@@ -165,6 +175,7 @@ impl Member {
     pub(super) fn node_gone(&mut self, ctx: &mut Ctx<'_>, view: &View, node: NodeId, name: &str) {
         if self.sessions.contains_key(&node) {
             self.session(ctx, view, node, SessionEvent::PeerGone);
+            self.sessions.remove(&node);
         }
         self.lending(ctx, view, LendingEvent::NodeGone(node));
         self.caller(ctx, view, CallerEvent::NodeGone(node, name.into()));
@@ -207,7 +218,6 @@ impl Member {
         let local = self.id;
         let session = self.sessions.entry(peer).or_insert_with(|| Session::new(local, peer));
         let mut effects = Vec::new();
-        ctx.shared.note(|| format!("{local} from {peer}: {event:?}"));
         session.handle(ctx.now, event, &mut effects);
         self.session_effects(ctx, view, peer, effects);
     }
@@ -373,7 +383,8 @@ impl Member {
             CalleeEvent::ValidUntil(_) if ctx.flaw == Some(Flaw::SkipSelfStop) => {
                 CalleeEvent::ValidUntil(Duration::MAX)
             }
-            CalleeEvent::Arrived(from, mut call) if ctx.flaw == Some(Flaw::AnyLife) => {
+            CalleeEvent::Arrived(from, mut call) if ctx.flaw == Some(Flaw::NoFencing) => {
+                call.stint = u64::MAX;
                 if let Some(actor) = self.actors.get(&call.target) {
                     call.life = actor.life;
                 }

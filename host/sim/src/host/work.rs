@@ -18,16 +18,16 @@ impl Member {
     /// One thing that this node's driver does.
     pub(super) fn work(&mut self, ctx: &mut Ctx<'_>, view: &View) {
         match ctx.rng.u32(0..100) {
-            0..10 => self.work_spawn(ctx, view),
-            10..50 => self.work_call(ctx, view, 1),
+            0..8 => self.work_spawn(ctx, view),
+            8..50 => self.work_call(ctx, view, 1),
             50..65 => self.work_call(ctx, view, 8),
             65..90 => self.work_pass(ctx, view),
-            90..94 => {
+            90..92 => {
                 if let Some(actor) = self.some_actor(ctx) {
                     self.crash(ctx, view, actor);
                 }
             }
-            94..96 => {
+            92..93 => {
                 if let Some(actor) = self.some_actor(ctx) {
                     self.kill(ctx, view, actor);
                 }
@@ -53,7 +53,7 @@ impl Member {
         let nodes: Vec<NodeId> = view.nodes().map(|node| node.id).collect();
         let Some(to) = ctx.rng.choice(&nodes).copied() else { return };
         let movable = ctx.rng.u32(0..3) > 0;
-        let cpus = Amount::from_f64(*ctx.rng.choice(&[0.0, 0.5, 1.0, 3.0]).expect("some"));
+        let cpus = Amount::from_f64(*ctx.rng.choice(&[0.0, 0.1, 0.5, 2.0]).expect("some"));
         let resources: Resources = [("cpus", cpus.expect("an amount"))].into_iter().collect();
         let spec = Spec {
             resources,

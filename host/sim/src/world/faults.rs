@@ -16,7 +16,7 @@ impl World {
         self.schedule(next, Happens::Fault);
         let fault = self.plan.fault(&mut self.rng);
         let at = self.rng.usize(0..self.boxes.len());
-        let until = self.now + self.some_time();
+        let until = self.now + self.some_time(fault);
         self.note(|| format!("{fault:?} (box {at}, until {:.3})", until.as_secs_f64()));
         match fault {
             Fault::BreakLink => {
@@ -58,14 +58,16 @@ impl World {
 
     /// Mostly short, often longer than a session's grace, at times longer than
     /// a lease; over when the faults are.
-    fn some_time(&mut self) -> Duration {
-        let most = match self.rng.u32(0..10) {
-            0..4 => 900,
-            4..8 => 5_000,
-            _ => 20_000,
+    fn some_time(&mut self, fault: Fault) -> Duration {
+        let millis = match (self.rng.u32(0..10), fault) {
+            // A node that cannot renew its lease, and does not know.
+            (0..4, Fault::CutFromStore | Fault::Pause) => self.rng.u64(11_000..25_000),
+            (0..4, _) => self.rng.u64(1..900),
+            (4..8, _) => self.rng.u64(1..5_000),
+            _ => self.rng.u64(1..20_000),
         };
         let left = self.plan.busy.saturating_sub(self.now);
-        Duration::from_millis(self.rng.u64(1..most)).min(left)
+        Duration::from_millis(millis).min(left)
     }
 
     fn split(&mut self, until: Duration, side: impl Fn(usize) -> bool) {

@@ -104,7 +104,7 @@ impl World {
     ) {
         let (there, back) = (self.store_delay(), self.store_delay());
         // What is not reached may still have got the request.
-        if !self.store_reached_by(at) && self.rng.u32(0..4) > 0 {
+        if !self.store_reached_by(at) && self.rng.u32(0..20) > 0 {
             let unknown = Input::Answered(asker, ticket, Answer::Unknown);
             let later = self.now + TIMEOUT;
             return self.schedule(later, Happens::Input(at, start, unknown));
