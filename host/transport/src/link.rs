@@ -60,8 +60,7 @@ impl Link {
         let outbox = Arc::<Mutex<Outbox>>::default();
         let closed = CancellationToken::new();
         let (outgoing, ended) = (outbox.clone(), closed.clone());
-        let batches =
-            Batches { cluster, outbox: outgoing, closed: ended, last: 0, yielded: false };
+        let batches = Batches { cluster, outbox: outgoing, closed: ended, last: 0, yielded: false };
         (Link { id, closed, outbox }, batches)
     }
 
