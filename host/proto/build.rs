@@ -3,7 +3,7 @@
 use std::error::Error;
 
 /// The contracts, each a file of `proto/`.
-const FILES: [&str; 2] = ["control.proto", "etcd.proto"];
+const FILES: [&str; 4] = ["control.proto", "etcd.proto", "identity.proto", "join.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
