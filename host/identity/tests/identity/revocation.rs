@@ -2,8 +2,8 @@
 
 use host_identity::join::{Refused, RenewRequest, renew};
 use host_identity::{
-    Cut, Enrolment, Error, Kind, PrivateKey, Revocation, Revocations, Serial, Token, Uses, limits,
-    record,
+    Cut, Enrolment, Error, Kind, PrivateKey, Revocation, Revocations, Serial, Token, Untrusted,
+    Uses, limits, record,
 };
 
 use crate::fixture::{Cluster, DAY, HOUR, connect, name, node};
@@ -113,6 +113,35 @@ fn who_was_revoked_cannot_renew_and_neither_can_a_stranger() {
     let list = cluster.revocations.current();
     let said = renew(&cluster.authority, &request, shown, Some(&before), &list, now);
     assert_eq!(said.unwrap_err(), Refused::Revoked);
+}
+
+#[test]
+fn the_old_owner_of_a_name_cannot_renew_it_for_itself() {
+    let mut cluster = Cluster::new();
+    let old = cluster.grant(node("a"));
+    let key = record::node_key(&name("a"));
+    let stored = cluster.get::<Enrolment>(&key).unwrap();
+    let change = Enrolment::forget(&cluster.authority, &stored, cluster.now());
+    assert!(cluster.apply(&change));
+    cluster.grant(node("a"));
+    let stored = cluster.get::<Enrolment>(&key);
+    let csr = old.key().request().unwrap();
+    let request = RenewRequest { protocol: 1, csr };
+    // Even where the list of revocations has not been heard of yet.
+    let (none, shown, now) = (Revocations::new(), Some(old.certificate()), cluster.now());
+    let said = renew(&cluster.authority, &request, shown, stored.as_ref(), &none, now);
+    assert_eq!(said.unwrap_err(), Refused::Revoked);
+}
+
+#[test]
+fn who_is_revoked_right_after_its_handshake_is_not_let_in() {
+    let mut cluster = Cluster::new();
+    let (a, first) = (cluster.node("a"), cluster.node("first"));
+    let (_, server) = connect(&a, &first).unwrap();
+    revoke(&mut cluster, "a");
+    let serial = a.certificate().serial();
+    let error = first.admitted(&server).unwrap_err();
+    assert_eq!(error, Error::Untrusted(Untrusted::Revoked { serial }));
 }
 
 #[test]
