@@ -48,3 +48,24 @@ pub mod etcd {
 pub mod session {
     tonic::include_proto!("greenroom.session.v1");
 }
+
+/// The contract of joining a cluster: `proto/join.proto`.
+#[allow(
+    missing_docs,
+    clippy::allow_attributes_without_reason,
+    clippy::too_many_lines,
+    reason = "generated; the documentation is in the contract"
+)]
+pub mod join {
+    tonic::include_proto!("greenroom.join.v1");
+}
+
+/// The records about identities: `proto/identity.proto`.
+#[allow(
+    missing_docs,
+    clippy::allow_attributes_without_reason,
+    reason = "generated; the documentation is in the contract"
+)]
+pub mod identity {
+    tonic::include_proto!("greenroom.identity.v1");
+}
