@@ -37,7 +37,10 @@ pub(super) fn begin(actor: Arc<Actor>, incarnation: u32) -> LifeFuture {
 
 async fn live(actor: Arc<Actor>, incarnation: u32) -> End {
     actor.shared.lock().phase = Phase::Starting;
-    let place = place(&actor).await;
+    let place = match place(&actor).await {
+        Ok(place) => place,
+        Err(cause) => return End::Done(cause),
+    };
     let mut instance = match Instance::new(birth(&actor, incarnation, place)).await {
         Ok(instance) => instance,
         Err(error) => return End::Unborn(error),
@@ -57,16 +60,24 @@ async fn live(actor: Arc<Actor>, incarnation: u32) -> End {
     }
 }
 
-/// A place for its instance. Most have one at once; others wait, visibly.
-async fn place(actor: &Actor) -> Place {
+/// A place for its instance; or why it needs none any more. Most have one at
+/// once; others wait, visibly, and are let go like those that wait for a call.
+async fn place(actor: &Actor) -> Result<Place, Cause> {
     let room = &actor.package.code.room;
     if let Some(place) = room.enter_now() {
-        return place;
+        return Ok(place);
     }
-    actor.shared.lock().phase = Phase::Crowded;
-    let place = Box::pin(room.enter()).await;
-    actor.shared.lock().phase = Phase::Starting;
-    place
+    let mut entering = Box::pin(room.enter());
+    poll_fn(|cx| {
+        let mut shared = actor.shared.lock();
+        if let Some(cause) = shared.closing.filter(|_| shared.mail.is_empty()) {
+            return Poll::Ready(Err(cause));
+        }
+        let entered = entering.as_mut().poll(cx);
+        shared.phase = if entered.is_ready() { Phase::Starting } else { Phase::Crowded };
+        entered.map(Ok)
+    })
+    .await
 }
 
 fn birth(actor: &Arc<Actor>, incarnation: u32, place: Place) -> Birth {

@@ -103,16 +103,6 @@ impl Shared {
         self.order.is_some() || self.closing.is_some() || !self.grace.is_empty()
     }
 
-    /// Whether it waits for resources or a place, with nothing to do there.
-    fn waits_to_begin(&self) -> bool {
-        let waits = match self.life {
-            Life::Waiting(_) => true,
-            Life::Here(_) => self.phase == Phase::Crowded,
-            Life::Out | Life::Gone => false,
-        };
-        waits && self.mail.is_empty()
-    }
-
     /// Takes the life out to be polled, for at most `allowance` calls.
     fn take_life(&mut self, allowance: u32) -> Option<LifeFuture> {
         if !matches!(self.life, Life::Here(_)) {
@@ -184,9 +174,7 @@ impl ActorTask {
         let (more, grace) = {
             let shared = self.actor.shared.lock();
             let spent = shared.allowance == 0 && !shared.mail.is_empty();
-            // Let go before its first turn, which found no place.
-            let let_go = shared.closing.is_some() && shared.waits_to_begin();
-            let more = spent || let_go || shared.order.is_some();
+            let more = spent || shared.order.is_some();
             (more, shared.grace.first().map(|(_, until)| *until))
         };
         if more {
@@ -234,10 +222,11 @@ impl Actor {
         if let Some(until) = shared.not_before {
             return Step::Sleep(until);
         }
-        // Nobody wants it any more, and it has not begun: it never will.
-        if let Some(cause) = shared.closing.filter(|_| shared.waits_to_begin()) {
-            let life = std::mem::replace(&mut shared.life, Life::Gone);
-            return Step::Obey(Order::End(cause), life);
+        if let (Life::Waiting(_), Some(cause), true) =
+            (&shared.life, shared.closing, shared.mail.is_empty())
+        {
+            shared.life = Life::Gone;
+            return Step::Obey(Order::End(cause), Life::Gone);
         }
         shared.take_life(limits::CALLS_PER_TURN).map_or(Step::Rest, Step::Turn)
     }

@@ -209,9 +209,6 @@ fn tick(engine: Engine, ticking: Arc<AtomicBool>) -> wasmtime::Result<()> {
 /// The one place where wasmtime is tuned.
 fn config(world: World, pool: Pool) -> Config {
     let mut config = Config::new();
-    if std::env::var_os("PM").is_some() {
-        config.profiler(wasmtime::ProfilingStrategy::PerfMap);
-    } // XXX temporary
     config
         // Preemption: +8 % on calls, up to 40 % in tight memory loops. Fuel,
         // the alternative, costs 24-75 %.
