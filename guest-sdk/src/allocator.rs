@@ -20,7 +20,7 @@ const ALIGN: usize = 8;
 const SMALL_MAX: usize = 512;
 
 /// Free blocks kept of each size: what a call needs, and little memory that a
-/// guest with other plans would miss (at most 272 KiB, if it once had as many
+/// guest with other plans would miss (at most 528 KiB, if it once had as many
 /// of every size).
 const KEPT_MAX: u32 = 64;
 

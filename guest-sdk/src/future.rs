@@ -38,14 +38,15 @@ pub async fn wait_async<R: AnyRef>(
     timeout: Option<Duration>,
 ) -> Result<(Vec<R>, Vec<R>)> {
     let refs: Vec<R> = refs.into_iter().collect();
-    if count == 0 {
+    let ready = match checked_count(count, refs.len())? {
         // As many are always ready.
-        return Ok((Vec::new(), refs));
-    }
-    let raws = refs.iter().map(|any| any.object().raw()).collect();
-    let count = checked_count(count, refs.len())?;
-    let timeout = timeout.map(host::nanoseconds);
-    let ready = host::wait_async(current_call(), raws, count, timeout).await?;
+        0 => Vec::new(),
+        count => {
+            let raws = refs.iter().map(|any| any.object().raw()).collect();
+            let timeout = timeout.map(host::nanoseconds);
+            host::wait_async(current_call(), raws, count, timeout).await?
+        }
+    };
     Ok(split(refs, &ready))
 }
 

@@ -238,13 +238,14 @@ pub fn wait<R: AnyRef>(
     timeout: Option<Duration>,
 ) -> Result<(Vec<R>, Vec<R>)> {
     let refs: Vec<R> = refs.into_iter().collect();
-    if count == 0 {
+    let ready = match checked_count(count, refs.len())? {
         // As many are always ready.
-        return Ok((Vec::new(), refs));
-    }
-    let raw: Vec<&RawRef> = refs.iter().map(|any| any.object().raw()).collect();
-    let count = checked_count(count, refs.len())?;
-    let ready = host::wait(&raw, count, timeout.map(host::nanoseconds))?;
+        0 => Vec::new(),
+        count => {
+            let raw: Vec<&RawRef> = refs.iter().map(|any| any.object().raw()).collect();
+            host::wait(&raw, count, timeout.map(host::nanoseconds))?
+        }
+    };
     Ok(split(refs, &ready))
 }
 

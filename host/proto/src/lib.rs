@@ -15,57 +15,45 @@
 /// Raised when an older host could misread a newer one.
 pub const PROTOCOL_VERSION: u32 = 1;
 
-/// The control store's contract: `proto/control.proto`.
-#[allow(
-    missing_docs,
-    clippy::allow_attributes_without_reason,
-    clippy::too_many_lines,
-    reason = "generated; the documentation is in the contract"
-)]
-pub mod control {
-    tonic::include_proto!("greenroom.control.v1");
+/// A module with what the compiler made of a contract.
+macro_rules! contract {
+    ($(#[$docs:meta])* $name:ident, $package:tt) => {
+        $(#[$docs])*
+        #[allow(
+            missing_docs,
+            rustdoc::all,
+            clippy::allow_attributes_without_reason,
+            clippy::too_many_lines,
+            reason = "generated; the documentation is in the contract"
+        )]
+        pub mod $name {
+            tonic::include_proto!($package);
+        }
+    };
 }
 
-/// The part of etcd's contract that the control store uses: `proto/etcd.proto`.
-#[allow(
-    missing_docs,
-    rustdoc::all,
-    clippy::allow_attributes_without_reason,
-    clippy::too_many_lines,
-    reason = "generated; the documentation is etcd's"
-)]
-pub mod etcd {
-    tonic::include_proto!("etcdserverpb");
+contract! {
+    /// The control store's contract: `proto/control.proto`.
+    control, "greenroom.control.v1"
 }
 
-/// What two nodes say to each other: `proto/session.proto`.
-#[allow(
-    missing_docs,
-    clippy::allow_attributes_without_reason,
-    clippy::too_many_lines,
-    reason = "generated; the documentation is in the contract"
-)]
-pub mod session {
-    tonic::include_proto!("greenroom.session.v1");
+contract! {
+    /// The part of etcd's contract that the control store uses, with etcd's
+    /// documentation: `proto/etcd.proto`.
+    etcd, "etcdserverpb"
 }
 
-/// The contract of joining a cluster: `proto/join.proto`.
-#[allow(
-    missing_docs,
-    clippy::allow_attributes_without_reason,
-    clippy::too_many_lines,
-    reason = "generated; the documentation is in the contract"
-)]
-pub mod join {
-    tonic::include_proto!("greenroom.join.v1");
+contract! {
+    /// What two nodes say to each other: `proto/session.proto`.
+    session, "greenroom.session.v1"
 }
 
-/// The records about identities: `proto/identity.proto`.
-#[allow(
-    missing_docs,
-    clippy::allow_attributes_without_reason,
-    reason = "generated; the documentation is in the contract"
-)]
-pub mod identity {
-    tonic::include_proto!("greenroom.identity.v1");
+contract! {
+    /// The contract of joining a cluster: `proto/join.proto`.
+    join, "greenroom.join.v1"
+}
+
+contract! {
+    /// The records about identities: `proto/identity.proto`.
+    identity, "greenroom.identity.v1"
 }

@@ -109,9 +109,11 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
-    raise_file_limit();
     let console = Arc::new(Console::new(cli.global.format, cli.global.verbose));
-    let done = diagnostics::start(cli.global.log_level).and_then(|()| dispatch(cli, &console));
+    let done = diagnostics::start(cli.global.log_level).and_then(|()| {
+        raise_file_limit();
+        dispatch(cli, &console)
+    });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

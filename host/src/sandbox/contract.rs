@@ -14,8 +14,7 @@ use wasmtime::component::{ComponentType, Lift, Lower};
 pub(super) use description::WitPackageInfo;
 pub(super) use error::{WitError, cut};
 pub(super) use value::{
-    HandleTag, Outgoing, OutgoingArguments, RefTag, WitArguments, WitArgumentsCarrying,
-    WitCarrying, WitValue,
+    HandleTag, OutgoingArguments, RefTag, WitArguments, WitArgumentsCarrying, WitCarrying, WitValue,
 };
 
 /// `actors.options`.

@@ -94,24 +94,25 @@ impl Instance {
     /// Makes the instance an actor of a class.
     pub async fn construct(&mut self, class: &str, args: ArgValues) -> Result<(), Stop> {
         let args = self.begin(args)?;
-        let found: wasmtime::Result<Construct> =
-            self.instance.get_typed_func(&mut self.store, self.exports.construct);
-        let called = match found {
-            Ok(construct) => construct.call_async(&mut self.store, (class.into(), args)).await,
-            Err(error) => Err(error),
+        let store = &mut self.store;
+        let called = async {
+            let construct: Construct =
+                self.instance.get_typed_func(&mut *store, self.exports.construct)?;
+            construct.call_async(store, (class.into(), args)).await
         };
+        let called = called.await;
         self.end(&format!("{class}.new"), called)
     }
 
     /// Runs the driver.
     pub async fn run(&mut self, args: Vec<String>) -> Result<(), Stop> {
         self.begin(ArgValues::default())?;
-        let found: wasmtime::Result<Run> =
-            self.instance.get_typed_func(&mut self.store, self.exports.run);
-        let called = match found {
-            Ok(run) => run.call_async(&mut self.store, (args,)).await,
-            Err(error) => Err(error),
+        let store = &mut self.store;
+        let called = async {
+            let run: Run = self.instance.get_typed_func(&mut *store, self.exports.run)?;
+            run.call_async(store, (args,)).await
         };
+        let called = called.await;
         self.end("driver.main", called)
     }
 

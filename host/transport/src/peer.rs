@@ -9,7 +9,6 @@ use host_core::NodeId;
 use host_core::session::{Effect, Event, Full, LinkId, Packet, Room, Session};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
 use crate::link::Link;
 use crate::sessions::Shared;
@@ -224,9 +223,4 @@ async fn keep_time(peer: Weak<Peer>, earlier: Arc<Notify>) {
             () = earlier.notified() => {}
         }
     }
-}
-
-/// Time on the node's own clock.
-pub(crate) fn since(started: Instant) -> Duration {
-    started.elapsed()
 }

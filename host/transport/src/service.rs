@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tonic::{Extensions, Request, Response, Status, Streaming, async_trait};
 
 use crate::link::{Batches, Link};
-use crate::sessions::{Shared, read, take};
+use crate::sessions::{Shared, read};
 use crate::{Caller, wire};
 
 /// How long a new connection may be silent before its hello.
@@ -85,13 +85,7 @@ impl Opened {
         drop(stranger);
         let peer = self.shared.peer(from);
         peer.connected(self.link.clone());
-        match take(&peer, &self.link, first, cluster) {
-            Ok(()) => read(&peer, &self.link, stream, cluster).await,
-            Err(why) => {
-                self.link.refuse(Status::invalid_argument(why));
-                peer.handle(host_core::session::Event::Disconnected(self.link.id));
-            }
-        }
+        read(&peer, &self.link, Some(first), stream, cluster).await;
     }
 
     /// Who says hello, if it may.

@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout};
 use tonic::{Status, Streaming};
 
 use crate::link::{Batches, Link};
-use crate::peer::{Peer, since};
+use crate::peer::Peer;
 use crate::service::Service;
 use crate::wire::{self, BATCH_PACKETS, MESSAGE_BYTES_MAX};
 use crate::{Dial, Inbound};
@@ -104,7 +104,7 @@ impl Sessions {
 
 impl Shared {
     pub(crate) fn now(&self) -> Duration {
-        since(self.started)
+        self.started.elapsed()
     }
 
     pub(crate) fn peer(self: &Arc<Self>, id: NodeId) -> Arc<Peer> {
@@ -124,7 +124,7 @@ impl Shared {
         match timeout(DIAL_TIME, self.open(&peer, batches)).await {
             Ok(Ok(stream)) => {
                 peer.connected(link.clone());
-                read(&peer, &link, stream, self.config.cluster).await;
+                read(&peer, &link, None, stream, self.config.cluster).await;
             }
             Ok(Err(why)) => failed(&peer, &link, &why),
             Err(_) => failed(&peer, &link, "it took too long"),
@@ -148,18 +148,23 @@ fn failed(peer: &Peer, link: &Link, why: &str) {
     peer.handle(Event::DialFailed);
 }
 
-/// Hands on what comes over a connection until it ends.
+/// Hands on what comes over a connection until it ends, `first` before all
+/// else: what was read to learn who it is.
 pub(crate) async fn read(
     peer: &Peer,
     link: &Link,
+    mut first: Option<proto::Batch>,
     mut stream: Streaming<proto::Batch>,
     cluster: wire::Cluster,
 ) {
     let ended = loop {
-        let next = tokio::select! {
-            biased;
-            () = link.closed.cancelled() => break Ok(()),
-            next = stream.message() => next,
+        let next = match first.take() {
+            Some(batch) => Ok(Some(batch)),
+            None => tokio::select! {
+                biased;
+                () = link.closed.cancelled() => break Ok(()),
+                next = stream.message() => next,
+            },
         };
         match next {
             Ok(Some(batch)) => {
@@ -179,7 +184,7 @@ pub(crate) async fn read(
 }
 
 /// Hands a batch to the session; or says what is wrong with it.
-pub(crate) fn take(
+fn take(
     peer: &Peer,
     link: &Link,
     batch: proto::Batch,

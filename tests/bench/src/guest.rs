@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::Context;
 use host::log::{Record, Sink};
 use host::node::{Config, Job, Node};
-use host::refs::{Args, Attached, Handle, ObjectRef};
+use host::refs::{Args, Attached, Handle, ObjectRef, Value};
 use host::sandbox::Package;
 use host_core::spec::Options;
 use host_wasi::{Output, Stream};
@@ -84,10 +84,7 @@ pub(crate) fn plain<T: Serialize>(values: &[T]) -> Args {
 
 /// A handle, then numbers.
 pub(crate) fn handle(actor: &Handle, numbers: &[u32]) -> Args {
-    let mut args = plain(numbers);
-    args.values.bytes = [&extension(2, 0), &args.values.bytes[..]].concat().into();
-    args.values.attached = Some(attached(std::slice::from_ref(actor)));
-    args
+    carrying(std::slice::from_ref(actor), extension(2, 0), numbers)
 }
 
 /// A list of handles, then numbers.
@@ -97,19 +94,20 @@ pub(crate) fn handles(actors: &[Handle], numbers: &[u32]) -> Args {
     for index in 0..actors.len() {
         bytes.extend(extension(2, u32::try_from(index).expect("few")));
     }
-    let mut args = plain(numbers);
-    args.values.bytes = [&bytes, &args.values.bytes[..]].concat().into();
-    args.values.attached = Some(attached(actors));
-    args
+    carrying(actors, bytes, numbers)
+}
+
+/// What names the handles, then numbers.
+fn carrying(actors: &[Handle], mut bytes: Vec<u8>, numbers: &[u32]) -> Args {
+    bytes.extend_from_slice(&plain(numbers).values.bytes);
+    let attached = Attached { refs: Vec::new(), handles: actors.to_vec() };
+    let values = Value { bytes: bytes.into(), attached: Some(Box::new(attached)) };
+    Args { values, objects: Vec::new() }
 }
 
 /// An object, to be replaced by its value.
 pub(crate) fn object(object: &ObjectRef) -> Args {
     Args { objects: vec![(0, object.clone())], ..Args::default() }
-}
-
-fn attached(actors: &[Handle]) -> Box<Attached> {
-    Box::new(Attached { refs: Vec::new(), handles: actors.to_vec() })
 }
 
 /// MessagePack's fixext 4.

@@ -9,7 +9,7 @@ pub(in crate::sandbox) struct RefTag;
 /// Marks a resource index as a handle's.
 pub(in crate::sandbox) struct HandleTag;
 
-/// `types.value`.
+/// `types.value`, and `types.outgoing`, whose resources are borrowed.
 #[derive(ComponentType, Lift, Lower)]
 #[component(variant)]
 pub(in crate::sandbox) enum WitValue {
@@ -19,23 +19,13 @@ pub(in crate::sandbox) enum WitValue {
     Carrying(WitCarrying),
 }
 
-/// `types.carrying`.
+/// `types.carrying`, and `types.outgoing-carrying`.
 #[derive(ComponentType, Lift, Lower)]
 #[component(record)]
 pub(in crate::sandbox) struct WitCarrying {
     pub(in crate::sandbox) bytes: Bytes,
     pub(in crate::sandbox) refs: Vec<Resource<RefTag>>,
     pub(in crate::sandbox) handles: Vec<Resource<HandleTag>>,
-}
-
-/// `types.outgoing`: the same shape with borrowed resources.
-#[derive(ComponentType, Lift)]
-#[component(variant)]
-pub(in crate::sandbox) enum Outgoing {
-    #[component(name = "plain")]
-    Plain(Bytes),
-    #[component(name = "carrying")]
-    Carrying(WitCarrying),
 }
 
 /// `types.arguments`.

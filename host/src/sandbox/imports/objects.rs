@@ -12,7 +12,7 @@ use wasmtime::component::{LinkerInstance, Resource};
 use super::values;
 use super::{Ref, Store};
 use crate::refs::{ObjectRef, Outcome, Value, all_ready, some_ready};
-use crate::sandbox::contract::{Outgoing, WitError, WitValue};
+use crate::sandbox::contract::{WitError, WitValue};
 use crate::sandbox::state::{CallSlot, Caller, Guest, Services};
 use crate::sandbox::table::Table;
 
@@ -25,7 +25,7 @@ pub(super) fn add(objects: &mut LinkerInstance<'_, Data>) -> wasmtime::Result<()
 
 type Answered<T> = wasmtime::Result<(Result<T, WitError>,)>;
 
-async fn put(mut store: Store<'_>, (value,): (Outgoing,)) -> Answered<Ref> {
+async fn put(mut store: Store<'_>, (value,): (WitValue,)) -> Answered<Ref> {
     let guest = Guest::of(store.data_mut());
     let value = match values::sent(&guest.table, value)? {
         Ok(value) => value,

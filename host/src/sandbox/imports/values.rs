@@ -6,7 +6,7 @@ use wasmtime::component::Resource;
 
 use crate::refs::{ArgValues, Args, Attached, Value};
 use crate::sandbox::contract::{
-    Outgoing, OutgoingArguments, WitArguments, WitArgumentsCarrying, WitCarrying, WitValue,
+    OutgoingArguments, WitArguments, WitArgumentsCarrying, WitCarrying, WitValue,
 };
 use crate::sandbox::table::Table;
 
@@ -38,10 +38,10 @@ pub(super) fn args(
 }
 
 /// A value, as the guest lent it.
-pub(super) fn sent(table: &Table, value: Outgoing) -> wasmtime::Result<Result<Value, Error>> {
+pub(super) fn sent(table: &Table, value: WitValue) -> wasmtime::Result<Result<Value, Error>> {
     match value {
-        Outgoing::Plain(bytes) => Ok(Ok(Value::plain(bytes))),
-        Outgoing::Carrying(carrying) => lend(table, carrying),
+        WitValue::Plain(bytes) => Ok(Ok(Value::plain(bytes))),
+        WitValue::Carrying(carrying) => lend(table, carrying),
     }
 }
 
