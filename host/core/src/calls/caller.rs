@@ -1,14 +1,16 @@
 //! The calling side.
 
+mod ending;
+mod sending;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::flow::{Flow, Pending, Sent};
+use super::flow::{Flow, Pending};
 use super::{Answer, Call, Life, Place};
-use crate::error::{Cause, Error};
+use crate::error::Error;
 use crate::id::{ActorId, CallId, NodeId};
 use crate::limits;
 use crate::spec::Tries;
@@ -371,181 +373,6 @@ impl<B: Clone> Caller<B> {
                 target.place = None;
             }
             self.advance(now, id, effects);
-        }
-    }
-
-    /// Sends what can be sent to a target, or sees to it that it will be.
-    fn advance<R>(&mut self, now: Duration, id: ActorId, effects: &mut Vec<Effect<B, R>>) {
-        let Some(target) = self.targets.get_mut(&id) else { return };
-        if target.flows.values().all(|flow| flow.waiting.is_empty()) {
-            return;
-        }
-        let Some((node, life)) = target.place else {
-            if !target.movable {
-                let name = self.gone.get(&id.node).cloned().unwrap_or_else(|| id.node.to_string());
-                let message = format!("node {name} lost");
-                let died = Error::Died { actor: id.to_string(), cause: Cause::NodeLost, message };
-                self.fail_all(id, &died, effects);
-            } else if target.asked == Asked::Nothing {
-                target.asked = Asked::Directory;
-                effects.push(Effect::Locate(id));
-            }
-            return;
-        };
-        if self.gone.contains_key(&node) {
-            target.place = None;
-            return self.advance(now, id, effects);
-        }
-        if self.unreached.contains(&node) {
-            self.fail_once_only(id, node, effects);
-            return self.wait_for(now, id, effects);
-        }
-        target.asked = Asked::Nothing;
-        self.send_waiting(id, node, life, effects);
-    }
-
-    /// Whatever waits and is not held up goes out.
-    fn send_waiting<R>(
-        &mut self,
-        id: ActorId,
-        node: NodeId,
-        life: Life,
-        effects: &mut Vec<Effect<B, R>>,
-    ) {
-        let Some(target) = self.targets.get_mut(&id) else { return };
-        let mut sent = Vec::new();
-        for (caller, flow) in &mut target.flows {
-            if flow.is_held_up(node, life) {
-                continue;
-            }
-            let stint = *flow.stint.get_or_insert_with(|| {
-                self.next_stint += 1;
-                self.next_stint
-            });
-            for call in flow.waiting.drain(..) {
-                sent.push(Call {
-                    id: call.id,
-                    caller: *caller,
-                    target: id,
-                    life,
-                    stint,
-                    retries: call.retries.less(call.tried),
-                    body: call.body.clone(),
-                });
-                flow.sent.insert(call.seq, Sent { node, life, call });
-            }
-        }
-        let there = self.at_node.entry(node).or_default();
-        there.extend(sent.iter().map(|call| call.id));
-        effects.extend(sent.into_iter().map(|call| Effect::Send(node, call)));
-    }
-
-    /// Nobody can say when a node is reached again: a call that is tried once
-    /// fails now, and has not run.
-    fn fail_once_only<R>(
-        &mut self,
-        target: ActorId,
-        node: NodeId,
-        effects: &mut Vec<Effect<B, R>>,
-    ) {
-        let flows = self.targets[&target].flows.values();
-        let waiting = flows.flat_map(|flow| &flow.waiting);
-        let once = waiting.filter(|call| call.retries == Tries::AtMost(0));
-        let ids: Vec<CallId> = once.map(|call| call.id).collect();
-        for id in ids {
-            let message = format!("{node} is not reached; the call has not run");
-            self.end(id, Err(Error::Unavailable(message)), effects);
-        }
-    }
-
-    /// What waits for a node that is not reached does not wait for ever, and
-    /// the target may have moved.
-    fn wait_for<R>(&mut self, now: Duration, id: ActorId, effects: &mut Vec<Effect<B, R>>) {
-        let target = &self.targets[&id];
-        let waits = target.flows.values().any(|flow| !flow.waiting.is_empty());
-        if waits && !matches!(target.asked, Asked::Later(..)) {
-            self.ask_later(now, id, effects);
-        }
-    }
-
-    /// Whatever waits fails; what is under way has its own answers.
-    fn fail_waiting<R>(
-        &mut self,
-        target_id: ActorId,
-        error: &Error,
-        effects: &mut Vec<Effect<B, R>>,
-    ) {
-        let Some(target) = self.targets.get_mut(&target_id) else { return };
-        target.asked = Asked::Nothing;
-        let waiting = target.flows.values().flat_map(|flow| &flow.waiting);
-        let ids: Vec<CallId> = waiting.map(|call| call.id).collect();
-        for id in ids {
-            self.end(id, Err(error.clone()), effects);
-        }
-        self.tidy(target_id);
-    }
-
-    /// The target is dead: what waits fails, and what is under way too.
-    fn fail_all<R>(&mut self, target_id: ActorId, error: &Error, effects: &mut Vec<Effect<B, R>>) {
-        let Some(target) = self.targets.get(&target_id) else { return };
-        let sent = target.flows.values().flat_map(|flow| flow.sent.values());
-        let ids: Vec<CallId> = sent.map(|sent| sent.call.id).collect();
-        for id in ids {
-            self.end(id, Err(error.clone()), effects);
-        }
-        self.fail_waiting(target_id, error, effects);
-    }
-
-    /// One call is over, and what waited for it goes on.
-    fn settle<R>(
-        &mut self,
-        now: Duration,
-        id: CallId,
-        result: Result<R, Error>,
-        effects: &mut Vec<Effect<B, R>>,
-    ) {
-        if let Some(found) = self.end(id, result, effects) {
-            self.advance(now, found.target, effects);
-            self.tidy(found.target);
-        }
-    }
-
-    /// One call is over.
-    fn end<R>(
-        &mut self,
-        id: CallId,
-        result: Result<R, Error>,
-        effects: &mut Vec<Effect<B, R>>,
-    ) -> Option<Found> {
-        let found = self.take(id)?;
-        effects.push(Effect::Settle(id, result));
-        Some(found)
-    }
-
-    /// Takes a call out, wherever it is.
-    fn take(&mut self, id: CallId) -> Option<Found> {
-        let found = self.calls.remove(&id)?;
-        let flow = self.flow(found);
-        match flow.sent.remove(&found.seq) {
-            Some(sent) => self.left(sent.node, id),
-            None => flow.waiting.retain(|call| call.id != id),
-        }
-        Some(found)
-    }
-
-    /// What is empty goes away. A flow that ends forgets its numbers, which
-    /// only have to go up while something is under way; of a target that can
-    /// move, the place is remembered.
-    fn tidy(&mut self, target_id: ActorId) {
-        let many = self.targets.len() > limits::PLACES;
-        if let Some(target) = self.targets.get_mut(&target_id) {
-            target.flows.retain(|_, flow| !flow.is_idle());
-            if target.flows.is_empty() {
-                target.astray_since = None;
-            }
-            if target.flows.is_empty() && (many || !target.movable || target.place.is_none()) {
-                self.targets.remove(&target_id);
-            }
         }
     }
 

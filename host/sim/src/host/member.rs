@@ -1,18 +1,20 @@
 //! A node while it has its id.
 
+mod calls;
+mod sessions;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use host_core::calls::{Answer, Call, Callee, CalleeEffect, CalleeEvent, Life};
-use host_core::calls::{Caller, CallerEffect, CallerEvent, Submit};
+use host_core::calls::{Callee, CalleeEffect, CalleeEvent, Life};
+use host_core::calls::{Caller, CallerEffect, CallerEvent};
 use host_core::control::Revision;
 use host_core::directory::{Around, Directory, Effect as DirectoryEffect, Event as DirectoryEvent};
 use host_core::lending::{Effect as LendingEffect, Event as LendingEvent, Item, Lending};
 use host_core::membership::{Standing, View};
 use host_core::placement::{Ledger, NodeView};
 use host_core::session::{Effect as SessionEffect, Event as SessionEvent, LinkId, Room, Session};
-use host_core::spec::Tries;
-use host_core::{ActorId, CallId, Cause, Error, NodeId};
+use host_core::{ActorId, CallId, Cause, NodeId};
 
 use super::actors::Actor;
 use super::{Asker, Ctx, Input, Out};
@@ -183,57 +185,6 @@ impl Member {
         self.directory(ctx, view, DirectoryEvent::NodeGone(node));
     }
 
-    /// Sends to a node, or hands it over here. False if there is no room, or
-    /// no such node any more.
-    pub(super) fn send(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        view: &View,
-        to: NodeId,
-        message: Message,
-        room: Room,
-    ) -> bool {
-        if to == self.id {
-            self.deliver(ctx, view, to, message);
-            return true;
-        }
-        if view.standing(to) == Standing::Gone {
-            return false;
-        }
-        let local = self.id;
-        let session = self.sessions.entry(to).or_insert_with(|| Session::new(local, to));
-        let mut effects = Vec::new();
-        let sent = session.send(ctx.now, message, 100, room, &mut effects).is_ok();
-        self.session_effects(ctx, view, to, effects);
-        sent
-    }
-
-    fn session(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        view: &View,
-        peer: NodeId,
-        event: SessionEvent<Message>,
-    ) {
-        let local = self.id;
-        let session = self.sessions.entry(peer).or_insert_with(|| Session::new(local, peer));
-        let mut effects = Vec::new();
-        session.handle(ctx.now, event, &mut effects);
-        self.session_effects(ctx, view, peer, effects);
-    }
-
-    fn session_effects(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        view: &View,
-        peer: NodeId,
-        effects: Vec<SessionEffect<Message>>,
-    ) {
-        let todo = effects.into_iter().map(|effect| Todo::Session(peer, effect));
-        self.todo.extend(todo);
-        self.pump(ctx, view);
-    }
-
     /// Does what the machines said, in order, until nothing is left.
     fn pump(&mut self, ctx: &mut Ctx<'_>, view: &View) {
         if std::mem::replace(&mut self.pumping, true) {
@@ -249,50 +200,6 @@ impl Member {
             }
         }
         self.pumping = false;
-    }
-
-    fn session_effect(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        view: &View,
-        peer: NodeId,
-        effect: SessionEffect<Message>,
-    ) {
-        match effect {
-            SessionEffect::Dial => {
-                let address = view.get(peer).map(|record| &record.addresses[0]);
-                let address = address.and_then(|address| address.parse().ok());
-                ctx.out.push(Out::Dial(self.id, peer, address));
-            }
-            SessionEffect::Transmit(link, packet) => ctx.out.push(Out::Packet(link, packet)),
-            SessionEffect::Close(link) => {
-                ctx.shared.note(|| format!("{} closes {link:?} with {peer}", self.id));
-                self.links.remove(&link);
-                ctx.out.push(Out::Close(link));
-            }
-            SessionEffect::Deliver(message) => {
-                if ctx.flaw == Some(Flaw::TakeTwice)
-                    && let Message::Call(call) = &message
-                {
-                    let again = Call { id: call.id, ..call.clone() };
-                    self.run(ctx, view, peer, again);
-                }
-                self.deliver(ctx, view, peer, message);
-            }
-            SessionEffect::Up(epoch) => {
-                ctx.shared.note(|| format!("{} up with {peer} in epoch {epoch}", self.id));
-                self.caller(ctx, view, CallerEvent::SessionUp(peer));
-            }
-            SessionEffect::Lost(epoch) => {
-                ctx.shared.note(|| format!("{} lost {peer} in epoch {epoch}", self.id));
-                self.lending(ctx, view, LendingEvent::SessionLost(peer));
-                self.callee(ctx, view, CalleeEvent::SessionLost(peer));
-                if ctx.flaw != Some(Flaw::ForgetLost) {
-                    self.caller(ctx, view, CallerEvent::SessionLost(peer));
-                }
-            }
-            SessionEffect::Room => {}
-        }
     }
 
     fn deliver(&mut self, ctx: &mut Ctx<'_>, view: &View, from: NodeId, message: Message) {
@@ -326,92 +233,6 @@ impl Member {
             Message::Spawn(request, spec) => self.spawn(ctx, view, from, request, spec),
             Message::Spawned(request, result) => {
                 ctx.shared.note(|| format!("{} spawn {request}: {result:?}", self.id));
-            }
-        }
-    }
-
-    pub(super) fn caller(&mut self, ctx: &mut Ctx<'_>, view: &View, event: CallerEvent<Body, ()>) {
-        let mut effects = Vec::new();
-        self.caller.handle(ctx.now, event, &mut effects);
-        self.todo.extend(effects.into_iter().map(Todo::Caller));
-        self.pump(ctx, view);
-    }
-
-    fn caller_effect(&mut self, ctx: &mut Ctx<'_>, view: &View, effect: CallerEffect<Body, ()>) {
-        match effect {
-            CallerEffect::Send(to, call) => self.send_call(ctx, view, to, call),
-            CallerEffect::Locate(actor) => {
-                self.directory(ctx, view, DirectoryEvent::Locate(actor));
-            }
-            CallerEffect::Settle(id, result) => {
-                ctx.shared.note(|| match &result {
-                    Ok(()) => format!("{id} ok"),
-                    Err(error) => format!("{id} {}: {error}", error.kind()),
-                });
-                ctx.oracle.settled(id, result.is_ok());
-                for item in self.passed.remove(&id).unwrap_or_default() {
-                    self.unhold(ctx, view, item);
-                }
-            }
-        }
-    }
-
-    fn send_call(&mut self, ctx: &mut Ctx<'_>, view: &View, to: NodeId, mut call: Call<Body>) {
-        let id = call.id;
-        if to != self.id {
-            for (item, pin) in &mut call.body.refs {
-                *pin = Some(self.lending.pass_on(*item, to));
-            }
-        }
-        let pins: Vec<u64> =
-            call.body.refs.iter().filter_map(|(_, pin)| Some(pin.as_ref()?.seq)).collect();
-        let sent = self.send(ctx, view, to, Message::Call(call), Room::New);
-        if !sent || ctx.flaw == Some(Flaw::DropPin) {
-            let mut effects = Vec::new();
-            pins.into_iter().for_each(|pin| self.lending.unpin(pin, &mut effects));
-            self.lending_effects(ctx, view, effects);
-        }
-        if !sent && view.standing(to) == Standing::Gone {
-            self.caller(ctx, view, CallerEvent::NodeGone(to, to.to_string()));
-        } else if !sent {
-            self.caller(ctx, view, CallerEvent::Full(id, format!("{to} is behind")));
-        }
-    }
-
-    pub(super) fn callee(&mut self, ctx: &mut Ctx<'_>, view: &View, event: CalleeEvent<Body, ()>) {
-        let event = match event {
-            CalleeEvent::ValidUntil(_) if ctx.flaw == Some(Flaw::SkipSelfStop) => {
-                CalleeEvent::ValidUntil(Duration::MAX)
-            }
-            CalleeEvent::Arrived(from, mut call) if ctx.flaw == Some(Flaw::NoFencing) => {
-                call.stint = u64::MAX;
-                if let Some(actor) = self.actors.get(&call.target) {
-                    call.life = actor.life;
-                }
-                CalleeEvent::Arrived(from, call)
-            }
-            event => event,
-        };
-        let mut effects = Vec::new();
-        self.callee.handle(ctx.now, event, &mut effects);
-        if let Some(CalleeEffect::Run(call)) = effects.first() {
-            self.took = Some(call.id);
-        }
-        self.todo.extend(effects.into_iter().map(Todo::Callee));
-        self.pump(ctx, view);
-    }
-
-    fn callee_effect(&mut self, ctx: &mut Ctx<'_>, view: &View, effect: CalleeEffect<Body, ()>) {
-        match effect {
-            CalleeEffect::Run(call) => self.run(ctx, view, self.id, call),
-            CalleeEffect::Answer(to, id, answer) => {
-                self.send(ctx, view, to, Message::Answer(id, answer), Room::Answer);
-            }
-            CalleeEffect::TellEnd(to, id, actor) => {
-                let cause = self.ends.get(&actor).copied().unwrap_or(Cause::Released);
-                let (actor, message) = (actor.to_string(), cause.to_string());
-                let answer = Answer::Failed(Error::Died { actor, cause, message });
-                self.send(ctx, view, to, Message::Answer(id, answer), Room::Answer);
             }
         }
     }
@@ -475,32 +296,6 @@ impl Member {
                 self.directory_effect(ctx, view, effect);
             }
         }
-    }
-
-    /// Calls an actor.
-    pub(super) fn submit(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        view: &View,
-        caller: ActorId,
-        target: (ActorId, bool),
-        retries: Tries,
-        body: Body,
-    ) {
-        let id = CallId { node: self.id, seq: self.next() };
-        ctx.shared.note(|| format!("{id}: {caller} calls {} retries {retries:?}", target.0));
-        ctx.oracle.submitted(id, retries);
-        for (item, _) in &body.refs {
-            *self.holds.entry(*item).or_default() += 1;
-        }
-        self.passed.insert(id, body.refs.iter().map(|(item, _)| *item).collect());
-        let retries = match ctx.flaw {
-            Some(Flaw::RetryAll) => Tries::Unbounded,
-            _ => retries,
-        };
-        let (target, movable) = target;
-        let submit = Submit { id, caller, target, movable, retries, body };
-        self.caller(ctx, view, CallerEvent::Submit(submit));
     }
 
     /// One hold of an item less.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::error::Cause;
 
 const ME: NodeId = NodeId(1);
 const THERE: NodeId = NodeId(2);
