@@ -78,7 +78,7 @@ impl Etcd {
         if let Some(cluster) = self.shared.cluster.get() {
             return Ok(*cluster);
         }
-        let drawn = ClusterId::draw()?;
+        let drawn = crate::draw_cluster()?;
         // Only if there is none, so doing it again changes nothing.
         let request = self.shared.space.claim(drawn);
         let claim = "identifying the store";

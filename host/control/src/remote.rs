@@ -76,12 +76,12 @@ impl Remote {
 
     async fn identify_once(&self, deadline: Deadline) -> Result<ClusterId, Fault> {
         let expected = self.cluster.get();
-        let cluster = expected.map(|id| Bytes::copy_from_slice(id.bytes())).unwrap_or_default();
+        let cluster = expected.map(|id| Bytes::copy_from_slice(&id.bytes())).unwrap_or_default();
         let caller = Some(caller(cluster, deadline));
         let answer = self.client.clone().identify(proto::IdentifyRequest { caller }).await;
         let bytes = answer.map_err(fault)?.into_inner().cluster;
         let found =
-            ClusterId::from_bytes(&bytes).ok_or_else(|| Error::corrupt("it says no cluster id"))?;
+            ClusterId::from_slice(&bytes).ok_or_else(|| Error::corrupt("it says no cluster id"))?;
         // Another answer may have come first.
         let expected = *self.cluster.get_or_init(|| found);
         if expected == found {
@@ -103,7 +103,7 @@ impl Remote {
         F: Future<Output = Result<Response<T>, Status>>,
     {
         let cluster = self.expected(deadline).await?;
-        let cluster = Bytes::copy_from_slice(cluster.bytes());
+        let cluster = Bytes::copy_from_slice(&cluster.bytes());
         let attempt = || {
             let calling = call(self.client.clone(), Some(caller(cluster.clone(), deadline)));
             async { Ok(calling.await.map_err(fault)?.into_inner()) }

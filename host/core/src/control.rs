@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::Cause;
-use crate::id::{ActorId, GroupId, NodeId, PackageId};
+use crate::id::{ActorId, ClusterId, GroupId, NodeId, PackageId};
 use crate::placement::{Labels, Request as Placing};
 use crate::resources::Resources;
 use crate::spec::Tries;
@@ -27,10 +27,6 @@ pub struct Revision(pub u64);
 /// A lease of the store; never used again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct LeaseId(pub u64);
-
-/// Which cluster a store belongs to: a wiped or foreign store has another.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct ClusterId(pub u128);
 
 /// Names one question of one machine, so that the answer finds it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -2,6 +2,7 @@
 //! where to ask first, without a directory.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// A host process, once: a node that starts again has a new id.
@@ -53,6 +54,18 @@ pub struct GroupId {
     pub seq: u64,
 }
 
+/// A cluster: drawn at random when its control store is made, never used
+/// again. A store that was wiped, or is another's, has another; and a
+/// certificate of another cluster is refused even if its authority's key were
+/// the same, as after a copied data directory.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ClusterId(pub u128);
+
+/// The text is no cluster's id.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("a cluster id has 32 hexadecimal digits")]
+pub struct NoClusterId;
+
 /// A package, by the SHA-256 of its file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PackageId(pub [u8; 32]);
@@ -102,6 +115,39 @@ impl fmt::Display for GroupId {
     }
 }
 
+impl ClusterId {
+    /// From its bytes.
+    pub const fn from_bytes(bytes: [u8; 16]) -> ClusterId {
+        ClusterId(u128::from_be_bytes(bytes))
+    }
+
+    /// From its bytes, if they are as many.
+    pub fn from_slice(bytes: &[u8]) -> Option<ClusterId> {
+        bytes.try_into().ok().map(ClusterId::from_bytes)
+    }
+
+    /// Its bytes.
+    pub const fn bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+}
+
+impl fmt::Display for ClusterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl FromStr for ClusterId {
+    type Err = NoClusterId;
+
+    fn from_str(text: &str) -> Result<ClusterId, NoClusterId> {
+        let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = digits.then(|| u128::from_str_radix(text, 16).ok()).flatten();
+        number.map(ClusterId).ok_or(NoClusterId)
+    }
+}
+
 impl fmt::Display for PackageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -129,6 +175,16 @@ mod tests {
         let id = ActorId { node: NodeId(1), seq: 7 };
         assert_eq!(id.to_string(), "a7@n1");
         assert_eq!(Label { class: "Counter".into(), id }.to_string(), "Counter(a7@n1)");
+    }
+
+    #[test]
+    fn the_text_of_a_cluster_id_reads_back_and_no_other_does() {
+        let id = ClusterId::from_bytes([7; 16]);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(ClusterId::from_slice(&id.bytes()), Some(id));
+        for text in ["", "12", "+0000000000000000000000000000001", &"é".repeat(16)] {
+            assert_eq!(text.parse::<ClusterId>(), Err(NoClusterId), "{text}");
+        }
     }
 
     #[test]

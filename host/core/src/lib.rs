@@ -31,5 +31,5 @@ pub mod spill;
 pub mod waits;
 
 pub use error::{Cause, Error};
-pub use id::{ActorId, CallId, GroupId, JobId, NodeId, ObjectId, PackageId};
+pub use id::{ActorId, CallId, ClusterId, GroupId, JobId, NodeId, ObjectId, PackageId};
 pub use level::Level;

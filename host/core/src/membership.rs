@@ -15,10 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::control::{
-    Answer, Change, ClusterId, Guard, Key, LeaseId, NodeRecord, Prefix, Request, Ticket, Value,
-    Write, by_key,
+    Answer, Change, Guard, Key, LeaseId, NodeRecord, Prefix, Request, Ticket, Value, Write, by_key,
 };
-use crate::id::NodeId;
+use crate::id::{ClusterId, NodeId};
 use crate::limits;
 
 pub use view::{Standing, View};

@@ -3,16 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use host_core::ClusterId;
+
 use crate::{Error, Role, hex, limits};
 
 /// What the URIs in certificates begin with.
 const SCHEME: &str = "greenroom://";
-
-/// A cluster's id: the 16 bytes that its control store was made with. A
-/// certificate of another cluster is refused even if its authority's key were
-/// the same, as after a copied data directory.
-#[derive(Clone, Copy, Eq, Hash, PartialEq)]
-pub struct ClusterId([u8; 16]);
 
 /// The name of a node or a client: 1 to
 /// [`NAME_CHARS_MAX`](limits::NAME_CHARS_MAX) of `a-z`, `A-Z`, `0-9`, `.`, `_`
@@ -36,18 +32,6 @@ pub enum Subject {
         /// What it may do.
         role: Role,
     },
-}
-
-impl ClusterId {
-    /// From its bytes.
-    pub fn from_bytes(bytes: [u8; 16]) -> ClusterId {
-        ClusterId(bytes)
-    }
-
-    /// Its bytes.
-    pub fn bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
 }
 
 impl Name {
@@ -98,7 +82,7 @@ impl Subject {
             }
             _ => return None,
         };
-        let cluster = ClusterId(hex::decode(cluster)?);
+        let cluster = ClusterId::from_bytes(hex::decode(cluster)?);
         // One subject has one URI: no upper-case digits, nothing behind it.
         (subject.uri(cluster) == uri).then_some((cluster, subject))
     }
@@ -111,7 +95,7 @@ pub(crate) fn ca_uri(cluster: ClusterId) -> String {
 
 /// Reads what [`ca_uri`] wrote, and only that.
 pub(crate) fn cluster_of_ca(uri: &str) -> Option<ClusterId> {
-    let cluster = ClusterId(hex::decode(uri.strip_prefix(SCHEME)?)?);
+    let cluster = ClusterId::from_bytes(hex::decode(uri.strip_prefix(SCHEME)?)?);
     (ca_uri(cluster) == uri).then_some(cluster)
 }
 
@@ -121,18 +105,6 @@ impl fmt::Display for Subject {
             Subject::Node { name } => write!(f, "node/{name}"),
             Subject::Client { name, role } => write!(f, "client/{role}/{name}"),
         }
-    }
-}
-
-impl fmt::Display for ClusterId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
-    }
-}
-
-impl fmt::Debug for ClusterId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 
@@ -154,7 +126,7 @@ mod tests {
 
     #[test]
     fn uris_read_back_and_nothing_else_does() {
-        let cluster = ClusterId([7; 16]);
+        let cluster = ClusterId::from_bytes([7; 16]);
         let name: Name = "a.b-1".parse().unwrap();
         for subject in [
             Subject::Node { name: name.clone() },

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::time::Duration;
 
 use fastrand::Rng;
-use host_core::control::ClusterId;
+use host_core::ClusterId;
 use host_core::lending::Item;
 use host_core::membership::{Expect, View};
 use host_core::placement::NodeView;

@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
-use host_core::NodeId;
 use host_core::session::Room;
+use host_core::{ClusterId, NodeId};
 use host_proto::session as proto;
 use host_proto::session::sessions_client::SessionsClient;
 use host_proto::session::sessions_server::{Sessions as Contract, SessionsServer};
@@ -98,7 +98,7 @@ fn counter(echoes: bool) -> Arc<Counter> {
 async fn session() -> f64 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let to: Arc<dyn Dial> = Arc::new(To(listener.local_addr().unwrap()));
-    let config = |id| Config { local: NodeId(id), cluster: [1; 16] };
+    let config = |id| Config { local: NodeId(id), cluster: ClusterId(1) };
     let (near, far) = (counter(false), counter(true));
     let one = Sessions::new(config(1), to.clone(), near.clone());
     let two = Sessions::new(config(2), to, far.clone());

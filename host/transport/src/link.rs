@@ -7,13 +7,14 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use futures_util::Stream;
+use host_core::ClusterId;
 use host_core::session::{LinkId, Packet};
 use host_proto::session as proto;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use crate::wire::{self, BATCH_BYTES, BATCH_PACKETS, Cluster, OVERHEAD};
+use crate::wire::{self, BATCH_BYTES, BATCH_PACKETS, OVERHEAD};
 
 /// A batch of so many packets is written without waiting for more.
 const BATCH_WORTH: usize = 64;
@@ -45,7 +46,7 @@ enum End {
 
 /// What is written to a connection: everything that is ready, as one batch.
 pub(crate) struct Batches {
-    cluster: Cluster,
+    cluster: ClusterId,
     outbox: Arc<Mutex<Outbox>>,
     closed: CancellationToken,
     /// Packets in the last batch.
@@ -56,7 +57,7 @@ pub(crate) struct Batches {
 
 impl Link {
     /// A connection, and what is to be written to it.
-    pub(crate) fn new(id: LinkId, cluster: Cluster) -> (Link, Batches) {
+    pub(crate) fn new(id: LinkId, cluster: ClusterId) -> (Link, Batches) {
         let outbox = Arc::<Mutex<Outbox>>::default();
         let closed = CancellationToken::new();
         let (outgoing, ended) = (outbox.clone(), closed.clone());

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use host_core::NodeId;
 use host_core::session::{Event, Full, LinkId, Room};
+use host_core::{ClusterId, NodeId};
 use host_proto::session as proto;
 use host_proto::session::sessions_client::SessionsClient;
 use host_proto::session::sessions_server::{Sessions as Contract, SessionsServer};
@@ -32,7 +32,7 @@ pub struct Config {
     /// The node's id.
     pub local: NodeId,
     /// The cluster's id.
-    pub cluster: [u8; 16],
+    pub cluster: ClusterId,
 }
 
 /// The sessions of one node with others. Cloning is cheap. Runs on the runtime
@@ -155,7 +155,7 @@ pub(crate) async fn read(
     link: &Link,
     mut first: Option<proto::Batch>,
     mut stream: Streaming<proto::Batch>,
-    cluster: wire::Cluster,
+    cluster: ClusterId,
 ) {
     let ended = loop {
         let next = match first.take() {
@@ -184,12 +184,7 @@ pub(crate) async fn read(
 }
 
 /// Hands a batch to the session; or says what is wrong with it.
-fn take(
-    peer: &Peer,
-    link: &Link,
-    batch: proto::Batch,
-    cluster: wire::Cluster,
-) -> Result<(), String> {
+fn take(peer: &Peer, link: &Link, batch: proto::Batch, cluster: ClusterId) -> Result<(), String> {
     if batch.packets.len() > BATCH_PACKETS {
         return Err(format!("a batch of {} packets", batch.packets.len()));
     }

@@ -1,8 +1,8 @@
 //! Packets as they are on the wire.
 
 use bytes::Bytes;
-use host_core::NodeId;
 use host_core::session::Packet;
+use host_core::{ClusterId, NodeId};
 use host_proto::PROTOCOL_VERSION;
 use host_proto::session as proto;
 use host_proto::session::packet::Kind;
@@ -23,15 +23,12 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + BATCH_BYTES + (6
 /// A packet's size beside its payload, at most.
 pub(crate) const OVERHEAD: usize = 48;
 
-/// The cluster's id, as `host-control` makes it.
-pub(crate) type Cluster = [u8; 16];
-
 /// A packet for the wire.
-pub(crate) fn encode(cluster: Cluster, packet: Packet<Bytes>) -> proto::Packet {
+pub(crate) fn encode(cluster: ClusterId, packet: Packet<Bytes>) -> proto::Packet {
     let kind = match packet {
         Packet::Hello { from, to, epoch, received } => Kind::Hello(proto::Hello {
             protocol: PROTOCOL_VERSION,
-            cluster: Bytes::copy_from_slice(&cluster),
+            cluster: Bytes::copy_from_slice(&cluster.bytes()),
             from: from.0,
             to: to.0,
             epoch,
@@ -46,7 +43,7 @@ pub(crate) fn encode(cluster: Cluster, packet: Packet<Bytes>) -> proto::Packet {
 }
 
 /// A packet from the wire; or what is wrong with it.
-pub(crate) fn decode(cluster: Cluster, packet: proto::Packet) -> Result<Packet<Bytes>, String> {
+pub(crate) fn decode(cluster: ClusterId, packet: proto::Packet) -> Result<Packet<Bytes>, String> {
     match packet.kind {
         Some(Kind::Hello(hello)) => greeting(cluster, &hello),
         Some(Kind::Frame(proto::Frame { epoch, number, received, payload })) => {
@@ -60,14 +57,14 @@ pub(crate) fn decode(cluster: Cluster, packet: proto::Packet) -> Result<Packet<B
     }
 }
 
-fn greeting(cluster: Cluster, hello: &proto::Hello) -> Result<Packet<Bytes>, String> {
+fn greeting(cluster: ClusterId, hello: &proto::Hello) -> Result<Packet<Bytes>, String> {
     if hello.protocol != PROTOCOL_VERSION {
         return Err(format!(
             "protocol version {}, and this node speaks {PROTOCOL_VERSION}: upgrade the older",
             hello.protocol
         ));
     }
-    if hello.cluster[..] != cluster {
+    if ClusterId::from_slice(&hello.cluster) != Some(cluster) {
         return Err("a hello from another cluster".into());
     }
     let (from, to) = (NodeId(hello.from), NodeId(hello.to));
@@ -78,7 +75,7 @@ fn greeting(cluster: Cluster, hello: &proto::Hello) -> Result<Packet<Bytes>, Str
 mod tests {
     use super::*;
 
-    const CLUSTER: Cluster = [7; 16];
+    const CLUSTER: ClusterId = ClusterId(7);
 
     #[test]
     fn packets_come_back() {
@@ -98,7 +95,7 @@ mod tests {
     fn what_is_not_from_this_cluster_and_version_is_refused() {
         let hello = Packet::Hello { from: NodeId(1), to: NodeId(2), epoch: 3, received: 4 };
         let encoded = encode(CLUSTER, hello);
-        assert!(decode([8; 16], encoded.clone()).unwrap_err().contains("another cluster"));
+        assert!(decode(ClusterId(8), encoded.clone()).unwrap_err().contains("another cluster"));
         let Some(Kind::Hello(mut hello)) = encoded.kind else { unreachable!("it is a hello") };
         hello.protocol += 1;
         let encoded = proto::Packet { kind: Some(Kind::Hello(hello)) };

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use host_core::NodeId;
 use host_core::session::Room;
+use host_core::{ClusterId, NodeId};
 use host_transport::{Answer, Caller, Config, Dial, Inbound, Sessions};
 use parking_lot::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -16,7 +16,7 @@ use tonic::transport::{Channel, Endpoint, Server};
 
 use way::Way;
 
-const CLUSTER: [u8; 16] = [9; 16];
+const CLUSTER: ClusterId = ClusterId(9);
 
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(30);
@@ -214,7 +214,7 @@ async fn a_node_that_is_not_admitted_has_no_effect() {
     let stranger = Node::start(13).await;
     stranger.finds_others_at(two.address);
     stranger.say(2, 1);
-    let foreign = Config { local: NodeId(4), cluster: [1; 16] };
+    let foreign = Config { local: NodeId(4), cluster: ClusterId(1) };
     let (news, _heard) = unbounded_channel();
     let ear = Arc::new(Ear { news, refused: NodeId(0) });
     let foreign = Sessions::new(foreign, two.book.clone(), ear);

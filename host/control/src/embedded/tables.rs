@@ -84,7 +84,7 @@ fn make(folder: &Path) -> Result<(), String> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(text(&error)),
         _ => {}
     }
-    let cluster = ClusterId::draw().map_err(|error| text(&error))?;
+    let cluster = crate::draw_cluster().map_err(|error| text(&error))?;
     let database = Database::create(&unfinished).map_err(|error| text(&error))?;
     fill(&database, cluster).map_err(|error| text(&error))?;
     drop(database);
@@ -123,7 +123,7 @@ fn identity(database: &Database) -> Result<ClusterId, String> {
     }
     let identity = read.open_table(IDENTITY).map_err(|error| text(error.into()))?;
     let bytes = identity.get(CLUSTER).map_err(|error| text(error.into()))?;
-    let id = bytes.and_then(|bytes| ClusterId::from_bytes(bytes.value()));
+    let id = bytes.and_then(|bytes| ClusterId::from_slice(bytes.value()));
     id.ok_or_else(|| "it has no cluster id".to_owned())
 }
 

@@ -161,7 +161,7 @@ impl Space {
         let Some(Found::ResponseRange(range)) = first else {
             return Err(Error::corrupt("etcd left out the cluster's id"));
         };
-        Ok(range.kvs.first().and_then(|found| ClusterId::from_bytes(&found.value)))
+        Ok(range.kvs.first().and_then(|found| ClusterId::from_slice(&found.value)))
     }
 
     /// What a transaction on the right cluster came to.
@@ -261,7 +261,7 @@ pub(super) fn revision(header: Option<&proto::ResponseHeader>) -> Result<Revisio
 
 /// A lease's name that nobody else draws.
 pub(super) fn draw_lease() -> Result<LeaseId, Error> {
-    let random = *ClusterId::draw()?.bytes();
+    let random = crate::identity::draw()?;
     let (half, _) = random.split_at(size_of::<u64>());
     let number = u64::from_be_bytes(half.try_into().expect("half of 16 bytes"));
     // etcd's are positive.
@@ -305,7 +305,7 @@ pub(super) fn revision_from(revision: i64) -> Revision {
 }
 
 fn id_bytes(id: ClusterId) -> Bytes {
-    Bytes::copy_from_slice(id.bytes())
+    Bytes::copy_from_slice(&id.bytes())
 }
 
 fn operation(request: Operation) -> proto::RequestOp {

@@ -69,7 +69,7 @@ impl Service {
         if cluster.is_empty() {
             return Ok((deadline, found, false));
         }
-        match ClusterId::from_bytes(&cluster) {
+        match ClusterId::from_slice(&cluster) {
             Some(expected) if expected == found => Ok((deadline, found, true)),
             Some(expected) => {
                 let found = Some(found);

@@ -56,7 +56,7 @@ async fn connect(
 ) -> Result<Streaming<proto::WatchAnswer>, Fault> {
     let cluster = *remote.cluster.get().expect("a watch begins with asking for it");
     let request = proto::WatchRequest {
-        caller: Some(caller(Bytes::copy_from_slice(cluster.bytes()), deadline)),
+        caller: Some(caller(Bytes::copy_from_slice(&cluster.bytes()), deadline)),
         prefix: prefix.bytes().clone(),
         after: after.number(),
     };

@@ -25,7 +25,7 @@ pub(crate) fn to_status(error: &Error) -> Status {
 }
 
 fn reason_to(error: Error) -> Reason {
-    let id_bytes = |id: ClusterId| Bytes::copy_from_slice(id.bytes());
+    let id_bytes = |id: ClusterId| Bytes::copy_from_slice(&id.bytes());
     match error {
         Error::Unavailable { why, advice } => {
             Reason::Unavailable(proto::Unavailable { why, advice: advice.into_owned() })
@@ -64,8 +64,8 @@ pub(crate) fn from_status(status: &Status) -> Option<Error> {
         Reason::LeaseGone(lease) => Error::LeaseGone { lease: LeaseId::new(lease)? },
         Reason::Denied(why) => Error::Denied { why },
         Reason::WrongCluster(proto::WrongCluster { expected, found }) => Error::WrongCluster {
-            expected: ClusterId::from_bytes(&expected)?,
-            found: ClusterId::from_bytes(&found),
+            expected: ClusterId::from_slice(&expected)?,
+            found: ClusterId::from_slice(&found),
         },
         Reason::Corrupt(why) => Error::Corrupt { why },
         Reason::Invalid(why) => Error::Invalid { why: why.into() },
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn every_error_crosses_the_wire_unchanged() {
-        let id = ClusterId::from_bytes(&[1; 16]).unwrap();
+        let id = ClusterId::from_slice(&[1; 16]).unwrap();
         for error in [
             Error::Unavailable { why: "a".to_owned(), advice: "b".into() },
             Error::TimedOut { what: "a get".into() },

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use host_control::{ClusterId, ControlStore, Deadline, Error, Transaction};
+use host_control::{ControlStore, Deadline, Error, Transaction, draw_cluster};
 
 use crate::fixture::{Fixture, all, get, key, next, prefix, put, soon, watch};
 
@@ -128,7 +128,7 @@ pub(crate) async fn leases_and_watches_outlive_a_restart(mut fixture: Fixture) {
 
 pub(crate) async fn store_of_another_cluster_is_refused(mut fixture: Fixture) {
     let found = fixture.store().cluster(soon()).await.unwrap();
-    let expected = ClusterId::draw().unwrap();
+    let expected = draw_cluster().unwrap();
     let refused = Error::WrongCluster { expected, found: Some(found) };
     if fixture.proxy().is_none() {
         fixture.stop().await;

@@ -56,7 +56,7 @@ impl Cluster {
             labels: Labels::default(),
             protocol: 1,
         };
-        let cluster = Expect::Founding(crate::control::ClusterId(1));
+        let cluster = Expect::Founding(crate::id::ClusterId(1));
         let mut membership = Membership::new(Config { record, cluster });
         self.drive(&mut membership, Join::Tick);
         let id = membership.id().unwrap();
