@@ -1,6 +1,6 @@
 //! Greenroom: a WebAssembly-sandboxed actor host.
 //!
-//! The layers, lowest first: [`host_core`] (the rules), [`refs`] (what guests
+//! The layers, lowest first: [`host_core`] (the rules), [`host_refs`] (what guests
 //! hold), [`sandbox`] (the only code that knows wasmtime) and [`store`]
 //! (objects beyond memory), [`actor`] (mailboxes and lives), [`node`]
 //! (wiring), [`cli`] (the command line). ARCHITECTURE.md at the project's root is the map.
@@ -9,6 +9,5 @@ pub mod actor;
 pub mod cli;
 pub mod log;
 pub mod node;
-pub mod refs;
 pub mod sandbox;
 pub mod store;

@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use host::node::Job;
-use host::refs::{Args as CallArgs, Attached, ObjectRef, Value};
+use host_refs::{Args as CallArgs, Attached, ObjectRef, Value};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use host::actor::{Snapshot, State};
 use host::node::{Config, Job, Node};
-use host::refs::{Handle, ObjectRef, Value};
 use host::sandbox::{LoadError, Pool};
 use host_core::resources::Amount;
 use host_core::spec::Options;
 use host_core::{ActorId, Error, NodeId, ObjectId};
+use host_refs::{Handle, ObjectRef, Value};
 use parking_lot::RwLock;
 use serde::Serialize;
 use serde::de::DeserializeOwned;

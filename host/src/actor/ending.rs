@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::life::{self, End};
 use super::mail::refuse;
 use super::target::{Actor, Life, Order, Phase, Role, Running, Task};
-use crate::refs::{Target, Value, drops};
+use host_refs::{Target, Value, drops};
 
 impl Actor {
     /// Carries out an order, after the life it was for is gone.

@@ -10,9 +10,9 @@ use host_core::{Cause, Error, limits};
 use parking_lot::Mutex;
 
 use super::target::{Actor, Phase, Role, Running};
-use crate::refs::{ArgValues, Args, Call, ObjectRef, Outcome};
 use crate::sandbox::{Answer, Birth, CallSlot, Caller, Identity, Instance, Job, Place, Stop};
 use crate::store::small;
+use host_refs::{ArgValues, Args, Call, ObjectRef, Outcome};
 
 /// The future of one incarnation.
 pub(super) type LifeFuture = Pin<Box<dyn Future<Output = End> + Send>>;

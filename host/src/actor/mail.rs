@@ -6,7 +6,7 @@ use std::task::Waker;
 
 use host_core::{ActorId, Error, limits};
 
-use crate::refs::{Call, ObjectRef};
+use host_refs::{Call, ObjectRef};
 
 /// A waiting call and how often it was begun before.
 pub(super) struct Queued {

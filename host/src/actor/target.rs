@@ -17,9 +17,9 @@ use tokio::time::Instant;
 use super::life::{self, LifeFuture};
 use super::mail::{Mail, Queued};
 use crate::log::{LineLog, Sink};
-use crate::refs::{Args, Call, Handle, ObjectRef, Target, drops};
 use crate::sandbox::{CallSlot, Package, Services};
 use crate::store::Store;
+use host_refs::{Args, Call, Handle, ObjectRef, Target, drops};
 
 /// What actors need of the node they live on.
 pub trait Env: Send + Sync {

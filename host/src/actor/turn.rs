@@ -15,7 +15,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::life::{End, LifeFuture};
 use super::target::{Actor, Life, Order, Phase, Shared, Task};
-use crate::refs::{ObjectRef, Target, drops};
+use host_refs::{ObjectRef, Target, drops};
 
 thread_local! {
     /// Calls in place that this thread is in the middle of.

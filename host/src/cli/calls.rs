@@ -16,8 +16,8 @@ use super::invoke::{self, Invocation};
 use super::text::{nearest, one_line};
 use super::values;
 use crate::node::Job;
-use crate::refs::{Args, Handle, Value};
 use crate::sandbox::Package;
+use host_refs::{Args, Handle, Value};
 
 /// A call that makes sense for its package.
 pub(super) struct Call {

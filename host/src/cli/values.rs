@@ -22,7 +22,7 @@ use rmp::Marker;
 use serde_json::{Map, Value as Json};
 
 use super::text::is_harmless;
-use crate::refs::{Attached, Value};
+use host_refs::{Attached, Value};
 
 /// Nesting of a value; the same as serde_json's.
 const DEPTH_MAX: usize = 127;

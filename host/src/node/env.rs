@@ -9,9 +9,9 @@ use host_wasi::{Output, Profile};
 use super::Inner;
 use crate::actor::{Actor, Env};
 use crate::log::Sink;
-use crate::refs::Target;
 use crate::sandbox::Services;
 use crate::store::Store;
+use host_refs::Target;
 
 impl Env for Inner {
     fn services(&self) -> Arc<dyn Services> {

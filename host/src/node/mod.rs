@@ -29,9 +29,9 @@ use tokio::sync::Notify;
 pub use config::Config;
 
 use crate::actor::{Actor, Role, Snapshot};
-use crate::refs::{Args, Call, Handle, ObjectRef, Outcome, Target};
 use crate::sandbox::{Engines, LoadError, Package, Services};
 use crate::store::Store;
+use host_refs::{Args, Call, Handle, ObjectRef, Outcome, Target};
 
 /// A running node. Cloning is cheap; the node ends with its last clone.
 #[derive(Clone)]

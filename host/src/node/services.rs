@@ -8,9 +8,9 @@ use host_core::waits::{Ticket, Waiter, Waits};
 use host_core::{ActorId, Cause, Error, Level, ObjectId, limits};
 
 use super::Inner;
-use crate::refs::{Args, Handle, ObjectRef, Producer, Value};
 use crate::sandbox::{Answer, Caller, Services};
 use crate::store::small;
+use host_refs::{Args, Handle, ObjectRef, Producer, Value};
 
 impl Services for Inner {
     fn spawn<'a>(

@@ -11,8 +11,8 @@ use parking_lot::Mutex;
 
 use super::Inner;
 use crate::actor::{Actor, Role};
-use crate::refs::{Args, Handle};
 use crate::sandbox::Package;
+use host_refs::{Args, Handle};
 
 impl Inner {
     /// Creates an actor, at rest: the caller wakes it. With `reuse`, a taken

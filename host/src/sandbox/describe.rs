@@ -15,7 +15,7 @@ use super::crash::crash;
 use super::instance::new_store;
 use super::package::{Code, Package};
 use super::state::{Answer, Caller, Guest, Identity, Services};
-use crate::refs::{Args, Handle, ObjectRef, Producer, Target, Value};
+use host_refs::{Args, Handle, ObjectRef, Producer, Target, Value};
 
 /// Calls the package's `describe` in an instance of its own, with nobody to
 /// ask, no grants and little time.
@@ -145,7 +145,7 @@ impl Target for NoActor {
         Err(denied())
     }
 
-    fn send(&self, _: crate::refs::Call, _: bool) -> Result<(), Error> {
+    fn send(&self, _: host_refs::Call, _: bool) -> Result<(), Error> {
         Err(denied())
     }
 

@@ -13,7 +13,7 @@ use super::imports::values;
 use super::package::{Code, Exports, World};
 use super::room::Place;
 use super::state::{CallSlot, Caller, Guest, Services};
-use crate::refs::{ArgValues, Value};
+use host_refs::{ArgValues, Value};
 
 pub(super) type Invoke = TypedFunc<(u32, WitArguments), (Result<WitValue, WitError>,)>;
 pub(super) type InvokeAsync = TypedFunc<(u64, u32, WitArguments), (Result<WitValue, WitError>,)>;

@@ -13,7 +13,7 @@ use super::crash::crash;
 use super::imports::values;
 use super::instance::{Entry, Instance, InvokeAsync};
 use super::state::{Answer, CallSlot, Guest};
-use crate::refs::{ArgValues, Outcome};
+use host_refs::{ArgValues, Outcome};
 
 /// A call that an async actor is given.
 pub struct Job {

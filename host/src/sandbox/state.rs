@@ -18,7 +18,7 @@ use wasmtime::ResourceLimiter;
 
 use super::package::Package;
 use super::table::Table;
-use crate::refs::{Args, Handle, ObjectRef, Producer, Target, Value};
+use host_refs::{Args, Handle, ObjectRef, Producer, Target, Value};
 
 /// A guest of the host, as those it asks see it.
 pub struct Caller {

@@ -4,7 +4,7 @@
 
 use host_core::{Error, limits};
 
-use crate::refs::{Handle, ObjectRef};
+use host_refs::{Handle, ObjectRef};
 
 /// A guest's refs and handles. Indices of dropped entries are used again.
 #[derive(Default)]
@@ -100,7 +100,7 @@ mod tests {
     use host_core::{NodeId, ObjectId};
 
     use super::*;
-    use crate::refs::Value;
+    use host_refs::Value;
 
     fn object(seq: u64) -> ObjectRef {
         ObjectRef::ready(ObjectId { node: NodeId(1), seq }, Value::default(), None)

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use super::budget::{Budget, Charge};
 use super::spill::{Spill, SpilledFile};
-use crate::refs::{Fetch, ObjectRef, Value, WeakObjectRef};
+use host_refs::{Fetch, ObjectRef, Value, WeakObjectRef};
 
 /// Whether a value of this weight is left out of the account: keeping it
 /// would cost as much as the value does, and refs are bounded by themselves.

@@ -7,9 +7,9 @@ use std::time::Instant;
 use anyhow::Context;
 use host::log::{Record, Sink};
 use host::node::{Config, Job, Node};
-use host::refs::{Args, Attached, Handle, ObjectRef, Value};
 use host::sandbox::Package;
 use host_core::spec::Options;
+use host_refs::{Args, Attached, Handle, ObjectRef, Value};
 use host_wasi::{Output, Stream};
 use serde::Serialize;
 

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use host::node::Node;
-use host::refs::Args;
 use host::sandbox::Pool;
 use host_core::spec::Options;
+use host_refs::Args;
 
 use crate::guest::{config, load};
 use crate::report::Report;

@@ -10,11 +10,11 @@ use wasmtime::component::{LinkerInstance, Resource, WasmStr};
 
 use super::values;
 use super::{HandleIndex, Ref, Store};
-use crate::refs::{Call, ObjectRef};
 use crate::sandbox::contract::{
     OutgoingArguments, WitAfterKill, WitCallOptions, WitError, WitIfExists, WitOptions,
 };
 use crate::sandbox::state::Guest;
+use host_refs::{Call, ObjectRef};
 
 pub(super) fn add(actors: &mut LinkerInstance<'_, Data>) -> wasmtime::Result<()> {
     actors.func_wrap_async("spawn", |store: Store<'_>, params| Box::new(spawn(store, params)))?;
@@ -77,7 +77,7 @@ async fn lookup(
 
 fn keep_handle(
     store: &mut Store<'_>,
-    handle: Result<crate::refs::Handle, Error>,
+    handle: Result<host_refs::Handle, Error>,
 ) -> Answered<HandleIndex> {
     let guest = Guest::of(store.data_mut());
     let kept = handle.and_then(|handle| guest.table.push_handle(handle));

@@ -5,9 +5,9 @@ use host_wasi::Data;
 use wasmtime::component::{LinkerInstance, Resource, WasmStr};
 
 use super::{HandleIndex, Store};
-use crate::refs::Handle;
 use crate::sandbox::contract::{WitIdentity, WitLevel, cut};
 use crate::sandbox::state::Guest;
+use host_refs::Handle;
 
 /// The target of a Rust guest's panic hook: its last words.
 const PANIC: &str = "greenroom::panic";

@@ -11,10 +11,10 @@ use wasmtime::component::{LinkerInstance, Resource};
 
 use super::values;
 use super::{Ref, Store};
-use crate::refs::{ObjectRef, Outcome, Value, all_ready, some_ready};
 use crate::sandbox::contract::{WitError, WitValue};
 use crate::sandbox::state::{CallSlot, Caller, Guest, Services};
 use crate::sandbox::table::Table;
+use host_refs::{ObjectRef, Outcome, Value, all_ready, some_ready};
 
 pub(super) fn add(objects: &mut LinkerInstance<'_, Data>) -> wasmtime::Result<()> {
     objects.func_wrap_async("put", |store: Store<'_>, params| Box::new(put(store, params)))?;

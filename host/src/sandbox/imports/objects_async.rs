@@ -9,9 +9,9 @@ use wasmtime::component::{Accessor, LinkerInstance};
 
 use super::Ref;
 use super::objects::{Waiting, lower_all, objects_of};
-use crate::refs::ObjectRef;
 use crate::sandbox::contract::{WitError, WitValue};
 use crate::sandbox::state::Guest;
+use host_refs::ObjectRef;
 
 pub(super) fn add(objects: &mut LinkerInstance<'_, Data>) -> wasmtime::Result<()> {
     objects.func_wrap_concurrent("get", |store, params| Box::pin(get(store, params)))?;

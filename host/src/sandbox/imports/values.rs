@@ -4,11 +4,11 @@
 use host_core::{Error, limits};
 use wasmtime::component::Resource;
 
-use crate::refs::{ArgValues, Args, Attached, Value};
 use crate::sandbox::contract::{
     OutgoingArguments, WitArguments, WitArgumentsCarrying, WitCarrying, WitValue,
 };
 use crate::sandbox::table::Table;
+use host_refs::{ArgValues, Args, Attached, Value};
 
 /// The arguments of a call, as the guest lent them.
 #[inline]

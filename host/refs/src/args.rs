@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use host_core::Error;
 
-use super::{ObjectRef, Value};
+use crate::{ObjectRef, Value};
 
 /// The arguments of a call as it was sent. Cloning shares the bytes.
 #[derive(Clone, Default)]

@@ -6,7 +6,7 @@ use std::task::Context;
 use host_core::spec::Tries;
 use host_core::{ActorId, Error};
 
-use super::{Args, ObjectRef};
+use crate::{Args, ObjectRef};
 
 /// An actor, as whoever calls it sees it: here, in a worker, or on another
 /// node.

@@ -6,8 +6,8 @@ use std::task::{Poll, Waker};
 
 use parking_lot::Mutex;
 
-use super::ObjectRef;
 use super::object::Look;
+use crate::ObjectRef;
 
 /// Counts down as objects settle, and wakes one task at the end.
 pub(super) struct WaitSet(Mutex<Countdown>);
@@ -112,7 +112,7 @@ mod tests {
     use host_core::{Error, NodeId, ObjectId};
 
     use super::*;
-    use crate::refs::Value;
+    use crate::Value;
 
     fn pending(seq: u64) -> ObjectRef {
         let nobody: std::sync::Weak<NoTarget> = std::sync::Weak::new();
@@ -122,14 +122,14 @@ mod tests {
     /// A producer that is never there.
     struct NoTarget;
 
-    impl crate::refs::Target for NoTarget {
+    impl crate::Target for NoTarget {
         fn id(&self) -> host_core::ActorId {
             unreachable!("never made")
         }
         fn class(&self) -> &str {
             unreachable!("never made")
         }
-        fn send(&self, _: crate::refs::Call, _: bool) -> Result<(), Error> {
+        fn send(&self, _: crate::Call, _: bool) -> Result<(), Error> {
             unreachable!("never made")
         }
         fn wake(&self) {}

@@ -7,7 +7,7 @@
 //! implement.
 
 mod args;
-pub(crate) mod drops;
+pub mod drops;
 mod handle;
 mod object;
 mod value;

@@ -9,7 +9,7 @@ use host_core::{Error, ObjectId};
 use parking_lot::Mutex;
 
 use super::wait::WaitSet;
-use super::{Target, Value};
+use crate::{Target, Value};
 
 /// How an object turned out.
 pub type Outcome = Result<Value, Arc<Error>>;

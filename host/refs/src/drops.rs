@@ -14,7 +14,7 @@ thread_local! {
 }
 
 /// Drops `thing`, and whatever that drops through here, one after the other.
-pub(crate) fn flat<T: 'static>(thing: T) {
+pub fn flat<T: 'static>(thing: T) {
     let outermost = WAITING.with_borrow_mut(|waiting| match waiting {
         Some(list) => {
             list.push(Box::new(thing));

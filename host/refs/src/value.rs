@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Handle, ObjectRef};
+use crate::{Handle, ObjectRef};
 
 /// One immutable value. Cloning shares the bytes.
 #[derive(Clone, Default)]
