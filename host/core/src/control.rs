@@ -12,6 +12,8 @@ mod store;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::error::Cause;
 use crate::id::{ActorId, ClusterId, GroupId, NodeId, PackageId};
 use crate::placement::{Labels, Request as Placing};
@@ -129,6 +131,11 @@ pub struct ActorRecord {
     pub name: Option<(Arc<str>, Arc<str>)>,
     /// Restarts so far.
     pub restarts: u32,
+    /// The node of its creator, with which it ends unless it is detached.
+    pub owner: NodeId,
+    /// What is needed to make it again elsewhere: opaque to the rules, at most
+    /// [`crate::limits::BIRTH_BYTES`].
+    pub birth: Bytes,
     /// How it stands.
     pub state: ActorState,
 }

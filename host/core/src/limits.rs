@@ -208,6 +208,10 @@ pub const CALLS_UNDER_WAY: usize = 1_000_000;
 /// Places of actors that a node remembers while it has no call for them.
 pub const PLACES: usize = 100_000;
 
+/// What is recorded to make an actor again elsewhere: mostly the arguments of
+/// its constructor. A record of the control store stays small.
+pub const BIRTH_BYTES: usize = 96 << 10;
+
 /// Nodes that have gone and whose names are remembered, for messages.
 pub const GONE_NODES: usize = 1_000;
 

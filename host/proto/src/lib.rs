@@ -49,6 +49,11 @@ contract! {
 }
 
 contract! {
+    /// What the frames of sessions carry: `proto/node.proto`.
+    node, "greenroom.node.v1"
+}
+
+contract! {
     /// The contract of joining a cluster: `proto/join.proto`.
     join, "greenroom.join.v1"
 }

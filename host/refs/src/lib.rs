@@ -15,6 +15,6 @@ mod wait;
 
 pub use args::{ArgValues, Args};
 pub use handle::{Call, Handle, Target};
-pub use object::{Fetch, ObjectRef, Outcome, Producer, WeakObjectRef};
+pub use object::{Fetch, Fetching, ObjectRef, Outcome, Producer, WeakObjectRef};
 pub use value::{Attached, Value};
 pub use wait::{all_ready, some_ready};

@@ -30,10 +30,13 @@ impl WeakObjectRef {
     }
 }
 
+/// A value on its way into memory.
+pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Value, Error>> + Send + 'a>>;
+
 /// Where an object's bytes are, when they are not in memory.
 pub trait Fetch: Send + Sync {
     /// Brings the value into memory.
-    fn fetch(&self) -> Pin<Box<dyn Future<Output = Result<Value, Error>> + Send + '_>>;
+    fn fetch(&self) -> Fetching<'_>;
 }
 
 /// The actor whose call makes an object.
@@ -44,6 +47,9 @@ struct Object {
     /// Who makes it: asked when it is cancelled, and when call cycles are
     /// looked for. None for `put`.
     producer: Option<Producer>,
+    /// Of an object of another node: gives the borrow back when it is dropped.
+    #[allow(dead_code, reason = "held for its drop")]
+    borrow: Option<Box<dyn Send + Sync>>,
     /// A plain lock: it is held for a few instructions, never across a wait.
     state: Mutex<State>,
 }
@@ -82,14 +88,21 @@ impl ObjectRef {
     /// A new object that `producer` will make.
     pub fn pending(id: ObjectId, producer: Producer) -> ObjectRef {
         let state = Mutex::new(State::Pending(Waiters::None));
-        ObjectRef(Arc::new(Object { id, producer: Some(producer), state }))
+        ObjectRef(Arc::new(Object { id, producer: Some(producer), borrow: None, state }))
+    }
+
+    /// An object of another node, which will say how it turns out. `borrow`
+    /// lives as long as there is a reference to it.
+    pub fn borrowed(id: ObjectId, borrow: Box<dyn Send + Sync>) -> ObjectRef {
+        let state = Mutex::new(State::Pending(Waiters::None));
+        ObjectRef(Arc::new(Object { id, producer: None, borrow: Some(borrow), state }))
     }
 
     /// A new object that is ready. `keep` lives as long as the bytes are in
     /// memory: the store's account of them.
     pub fn ready(id: ObjectId, value: Value, keep: Option<Box<dyn Send>>) -> ObjectRef {
         let state = Mutex::new(State::Ready(value, keep));
-        ObjectRef(Arc::new(Object { id, producer: None, state }))
+        ObjectRef(Arc::new(Object { id, producer: None, borrow: None, state }))
     }
 
     /// A reference that does not count.
@@ -115,10 +128,19 @@ impl ObjectRef {
     /// Makes it ready or failed. The first outcome stands; later ones are
     /// dropped, and the answer is false.
     pub fn settle(&self, outcome: Outcome, keep: Option<Box<dyn Send>>) -> bool {
-        let next = match outcome {
+        self.settle_as(match outcome {
             Ok(value) => State::Ready(value, keep),
             Err(error) => State::Failed(error),
-        };
+        })
+    }
+
+    /// Makes it ready, with its bytes where `fetch` brings them from; else
+    /// like [`ObjectRef::settle`].
+    pub fn settle_away(&self, fetch: Arc<dyn Fetch>) -> bool {
+        self.settle_as(State::Away(fetch))
+    }
+
+    fn settle_as(&self, next: State) -> bool {
         let failed = matches!(next, State::Failed(_));
         let waiters = {
             let mut state = self.0.state.lock();
@@ -184,10 +206,13 @@ impl ObjectRef {
     /// The last reference gives the value itself.
     pub fn into_outcome(self) -> Result<Outcome, ObjectRef> {
         match Arc::try_unwrap(self.0) {
-            Ok(object) => match object.state.into_inner() {
+            Ok(Object { id, producer, borrow, state }) => match state.into_inner() {
                 State::Ready(value, _) => Ok(Ok(value)),
                 State::Failed(error) => Ok(Err(error)),
-                state => Err(ObjectRef(Arc::new(Object { state: Mutex::new(state), ..object }))),
+                state => {
+                    let state = Mutex::new(state);
+                    Err(ObjectRef(Arc::new(Object { id, producer, borrow, state })))
+                }
             },
             Err(shared) => {
                 let object = ObjectRef(shared);

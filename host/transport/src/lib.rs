@@ -24,6 +24,7 @@ use host_core::NodeId;
 use tonic::transport::Channel;
 
 pub use sessions::{Config, Sessions};
+pub use wire::PAYLOAD_BYTES_MAX;
 
 /// A future that a port answers with.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

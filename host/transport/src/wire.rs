@@ -8,7 +8,7 @@ use host_proto::session as proto;
 use host_proto::session::packet::Kind;
 
 /// The largest payload of a frame: what is larger moves as an object.
-pub(crate) const PAYLOAD_BYTES_MAX: usize = 1 << 20;
+pub const PAYLOAD_BYTES_MAX: usize = 1 << 20;
 
 /// A batch is closed behind the packet that passes this, so that one write is
 /// no longer than needed to fill a connection.

@@ -102,7 +102,7 @@ fn carrying(actors: &[Handle], mut bytes: Vec<u8>, numbers: &[u32]) -> Args {
     bytes.extend_from_slice(&plain(numbers).values.bytes);
     let attached = Attached { refs: Vec::new(), handles: actors.to_vec() };
     let values = Value { bytes: bytes.into(), attached: Some(Box::new(attached)) };
-    Args { values, objects: Vec::new() }
+    Args { values, ..Args::default() }
 }
 
 /// An object, to be replaced by its value.

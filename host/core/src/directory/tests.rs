@@ -23,6 +23,8 @@ fn record(node: u32, seq: u64, restarts: u32, name: Option<&str>) -> Arc<ActorRe
         detached: true,
         name: name.map(|name| ("default".into(), name.into())),
         restarts: 0,
+        owner: NodeId(node),
+        birth: bytes::Bytes::new(),
         state: ActorState::On { node: NodeId(node), incarnation: 0 },
     })
 }

@@ -57,6 +57,8 @@ impl Member {
             detached: true,
             name: spec.name.map(|name| ("default".into(), name.into())),
             restarts: 0,
+            owner: from,
+            birth: Default::default(),
             state: ActorState::On { node: self.id, incarnation: 0 },
         };
         self.directory(ctx, view, DirectoryEvent::Create(Arc::new(record)));

@@ -34,7 +34,7 @@ pub(super) fn args(
     let objects = objects.collect::<wasmtime::Result<_>>()?;
     let (bytes, refs, handles) = (carrying.bytes, carrying.refs, carrying.handles);
     let values = lend(table, WitCarrying { bytes, refs, handles })?;
-    Ok(values.map(|values| Args { values, objects }))
+    Ok(values.map(|values| Args { values, far: None, objects }))
 }
 
 /// A value, as the guest lent it.

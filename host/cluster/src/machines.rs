@@ -1,0 +1,298 @@
+//! The machines of a member, and what lies between them.
+//!
+//! Each event goes to its machine; what that says is carried out in the order
+//! said, and what follows from one thing comes behind the rest. Membership is
+//! asked before anything else: a node that was paused learns first that its
+//! time is over.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use host_core::calls::{Callee, CalleeEffect, Caller, CallerEffect, CallerEvent};
+use host_core::control::{Answer, Change, Prefix, Request, Revision, Ticket};
+use host_core::directory::{Directory, Effect as DirectoryEffect, Event as DirectoryEvent};
+use host_core::lending::{Effect as LendingEffect, Lending};
+use host_core::membership::{Effect as MembershipEffect, Event as MembershipEvent, Membership};
+use host_core::{ActorId, CallId, Cause, Error, JobId, NodeId, ObjectId};
+use host_proto::node::Message;
+use host_refs::{Outcome, Value};
+
+use crate::actors::Actors;
+use crate::calls::{Calls, Submitted, Work};
+use crate::member::{Counts, Shared};
+use crate::nodes::Nodes;
+use crate::objects::Objects;
+use crate::records::{Lookup, Recorded};
+use crate::spawns::{Asked, Spawns};
+
+/// Which machine asked the store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Asker {
+    Membership,
+    Directory,
+}
+
+/// What comes to a member.
+pub(crate) enum Event {
+    /// Time has passed.
+    Tick,
+    /// A node said this.
+    Said(NodeId, Message),
+    Up(NodeId),
+    Lost(NodeId),
+    /// There is room again for what a session refused.
+    Room(NodeId),
+    /// The control store answered, or told of a change.
+    Answered(Asker, Ticket, Answer),
+    Changed(Asker, Change),
+    WatchLost(Asker),
+    /// An actor here calls one elsewhere.
+    Submit(Submitted),
+    /// Nobody waits for a call any more.
+    Cancel(ObjectId, Error),
+    /// A call that others sent began, or is over.
+    Begun(CallId),
+    Settled(CallId),
+    Finished(CallId, Outcome),
+    /// An object that others watch is settled.
+    ExportSettled(ObjectId),
+    /// It was on disk, and was read.
+    ExportRead(ObjectId, Outcome),
+    /// The last reference here is gone, of an object or an actor elsewhere.
+    ObjectDropped(ObjectId),
+    HandleDropped(ActorId),
+    /// An actor is to be made somewhere.
+    Spawn(Box<Asked>),
+    /// A node's wish to make one here can be granted: its package is here.
+    SpawnHere(NodeId, Box<host_proto::node::Spawn>, Result<(), Error>),
+    /// The same for an actor that the directory starts.
+    StartHere(Arc<host_core::control::ActorRecord>, u32, Result<(), Error>),
+    /// An actor that runs here has ended for good.
+    Ended(ActorId, Cause, String),
+    /// The time before an actor's restart has passed.
+    Restart(ActorId),
+    /// Somebody wants a handle to a named actor.
+    Lookup(Lookup),
+    /// What is recorded of the actor with a name.
+    RecordRead(Lookup, Answer),
+    /// A job that began here is over.
+    EndJob(JobId),
+}
+
+/// Something that a machine said.
+pub(crate) enum Todo {
+    Membership(MembershipEffect),
+    Caller(CallerEffect<Work, Value>),
+    Callee(CalleeEffect<Work, Value>),
+    Lending(LendingEffect),
+    Directory(DirectoryEffect),
+    /// A call for an actor of this node itself.
+    Here(host_core::calls::Call<Work>),
+    /// And its answer.
+    AnswerHere(CallId, host_core::calls::Answer<Value>),
+}
+
+/// The machines of a member.
+pub(crate) struct Machines {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) membership: Membership,
+    pub(crate) directory: Directory,
+    pub(crate) caller: Caller<Work>,
+    pub(crate) callee: Callee<Value>,
+    pub(crate) lending: Lending,
+    pub(crate) nodes: Nodes,
+    pub(crate) calls: Calls,
+    pub(crate) objects: Objects,
+    pub(crate) actors: Actors,
+    pub(crate) spawns: Spawns,
+    pub(crate) recorded: Recorded,
+    todo: VecDeque<Todo>,
+    /// The time of the event that is being worked off.
+    pub(crate) now: Duration,
+    /// Whether the lease is over: nothing is done any more.
+    pub(crate) over: bool,
+}
+
+impl Machines {
+    pub(crate) fn new(shared: Arc<Shared>, membership: Membership) -> Machines {
+        let id = shared.id;
+        Machines {
+            shared,
+            membership,
+            directory: Directory::new(id),
+            caller: Caller::default(),
+            callee: Callee::default(),
+            lending: Lending::new(id),
+            nodes: Nodes::default(),
+            calls: Calls::default(),
+            objects: Objects::default(),
+            actors: Actors::default(),
+            spawns: Spawns::default(),
+            recorded: Recorded::default(),
+            todo: VecDeque::new(),
+            now: Duration::ZERO,
+            over: false,
+        }
+    }
+
+    /// Works off one event, and everything that follows from it.
+    pub(crate) fn handle(&mut self, event: Event) {
+        self.now = self.shared.now();
+        if self.over {
+            return self.refuse(event);
+        }
+        if self.membership.wake_at().is_some_and(|at| at <= self.now) {
+            self.member(MembershipEvent::Tick);
+            self.pump();
+        }
+        self.dispatch(event);
+        self.pump();
+        self.shared.wake_by(self.wake_at());
+    }
+
+    fn dispatch(&mut self, event: Event) {
+        match event {
+            Event::Tick => self.tick(),
+            Event::Said(from, message) => self.said(from, message),
+            Event::Up(peer) => self.up(peer),
+            Event::Lost(peer) => self.lost(peer),
+            Event::Room(peer) => self.room(peer),
+            Event::Answered(Asker::Membership, ticket, answer) => {
+                self.member(MembershipEvent::Answered(ticket, answer));
+            }
+            Event::Answered(Asker::Directory, ticket, answer) => {
+                self.directory(DirectoryEvent::Answered(ticket, answer));
+            }
+            Event::Changed(Asker::Membership, change) => {
+                self.member(MembershipEvent::Changed(change));
+            }
+            Event::Changed(Asker::Directory, change) => {
+                self.directory(DirectoryEvent::Changed(change));
+            }
+            Event::WatchLost(Asker::Membership) => self.member(MembershipEvent::WatchLost),
+            Event::WatchLost(Asker::Directory) => self.directory(DirectoryEvent::WatchLost),
+            Event::Submit(submitted) => self.submit(submitted),
+            Event::Cancel(object, why) => self.cancel(object, why),
+            Event::Begun(call) => self.begun(call),
+            Event::Settled(call) => self.settled(call),
+            Event::Finished(call, outcome) => self.finished(call, outcome),
+            Event::ExportSettled(object) => self.export_settled(object),
+            Event::ExportRead(object, outcome) => self.export_read(object, &outcome),
+            Event::ObjectDropped(object) => self.object_dropped(object),
+            Event::HandleDropped(actor) => self.handle_dropped(actor),
+            Event::Spawn(asked) => self.place(asked),
+            Event::SpawnHere(from, spawn, package) => self.spawn_here(from, *spawn, package),
+            Event::StartHere(record, life, package) => self.start_here(record, life, package),
+            Event::Ended(actor, cause, message) => self.ended(actor, cause, message),
+            Event::Restart(actor) => self.directory(DirectoryEvent::Crashed(actor)),
+            Event::Lookup(lookup) => self.look_up(lookup),
+            Event::RecordRead(lookup, answer) => self.record_read(lookup, answer),
+            Event::EndJob(job) => self.end_job(job),
+        }
+    }
+
+    /// The id is gone: whoever waits for something is told so.
+    fn refuse(&mut self, event: Event) {
+        let why = || Error::Unavailable(format!("{} is no member any more", self.shared.id));
+        match event {
+            Event::Submit(submitted) => submitted.refuse(why()),
+            Event::Spawn(asked) => asked.answer(Err(why())),
+            Event::Lookup(lookup) => lookup.answer(Err(why())),
+            _ => {}
+        }
+    }
+
+    /// Notes what machines said, to be carried out behind what they said
+    /// before.
+    pub(crate) fn later(&mut self, todo: impl IntoIterator<Item = Todo>) {
+        self.todo.extend(todo);
+    }
+
+    fn pump(&mut self) {
+        while let Some(todo) = self.todo.pop_front() {
+            match todo {
+                Todo::Membership(effect) => self.member_effect(effect),
+                Todo::Caller(effect) => self.caller_effect(effect),
+                Todo::Callee(effect) => self.callee_effect(effect),
+                Todo::Lending(effect) => self.lending_effect(effect),
+                Todo::Directory(effect) => self.directory_effect(effect),
+                Todo::Here(call) => self.arrived(self.shared.id, call),
+                Todo::AnswerHere(id, answer) => {
+                    self.caller(CallerEvent::Answered(self.shared.id, id, answer));
+                }
+            }
+        }
+    }
+
+    fn wake_at(&self) -> Option<Duration> {
+        let times = [
+            self.membership.wake_at(),
+            self.directory.wake_at(),
+            self.caller.wake_at(),
+            self.nodes.wake_at(),
+        ];
+        times.into_iter().flatten().min()
+    }
+
+    fn tick(&mut self) {
+        let due = |at: Option<Duration>| at.is_some_and(|at| at <= self.now);
+        let (directory, caller) = (due(self.directory.wake_at()), due(self.caller.wake_at()));
+        if directory {
+            self.directory(DirectoryEvent::Tick);
+        }
+        if caller {
+            self.caller(CallerEvent::Tick);
+        }
+        self.tell_load();
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let (objects_lent, objects_borrowed) = self.objects.counts();
+        let (actors_lent, actors_borrowed, guests) = self.actors.counts();
+        let (owned, borrowed, pins) = self.lending.counts();
+        let (made, taken) = self.calls.counts();
+        Counts {
+            objects_lent,
+            objects_borrowed,
+            actors_lent,
+            actors_borrowed,
+            guests,
+            loans: owned + borrowed + pins,
+            calls: made + taken,
+        }
+    }
+
+    /// Asks the store, and brings the answer as an event.
+    pub(crate) fn ask(&self, asker: Asker, ticket: Ticket, request: Request) {
+        let asked = self.shared.control.ask(request);
+        let member = self.shared.weak();
+        self.shared.runtime.spawn(async move {
+            let answer = asked.await;
+            if let Some(member) = member.upgrade() {
+                member.bring(Event::Answered(asker, ticket, answer));
+            }
+        });
+    }
+
+    /// Watches the store in place of any watch that this machine has.
+    pub(crate) fn watch(&mut self, asker: Asker, prefix: Prefix, after: Revision) {
+        let member = self.shared.weak();
+        let told = member.clone();
+        let tell = move |change| match told.upgrade() {
+            Some(member) => {
+                member.bring(Event::Changed(asker, change));
+                true
+            }
+            None => false,
+        };
+        let watched = self.shared.control.watch(prefix, after, Box::new(tell));
+        let task = self.shared.runtime.spawn(async move {
+            watched.await;
+            if let Some(member) = member.upgrade() {
+                member.bring(Event::WatchLost(asker));
+            }
+        });
+        self.nodes.watching(asker, task.abort_handle());
+    }
+}

@@ -1,0 +1,328 @@
+//! A member of a cluster: what the host around it holds.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use host_core::control::NodeRecord;
+use host_core::placement::Request;
+use host_core::resources::Resources;
+use host_core::{ActorId, Cause, ClusterId, Error, JobId, NodeId, ObjectId};
+use host_proto::node::Message;
+use host_refs::{Args, Handle, ObjectRef};
+use host_transport::{Caller, Dial, Inbound, Sessions};
+use parking_lot::Mutex;
+use prost::Message as _;
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::time::Instant;
+
+use crate::inbox::Inbox;
+use crate::machines::{Event, Machines, Todo};
+use crate::nodes::Registered;
+use crate::ports::{Birth, Control, Local};
+use crate::records::Lookup;
+use crate::spawns::Asked;
+
+/// What a member is made of.
+pub struct Config {
+    /// The host around it.
+    pub local: Arc<dyn Local>,
+    /// The control store.
+    pub control: Arc<dyn Control>,
+    /// Makes channels to other nodes.
+    pub dial: Arc<dyn Dial>,
+    /// Whether whoever opened a connection may speak for a node of this name.
+    pub admit: Box<dyn Fn(&str, &Caller<'_>) -> Result<(), String> + Send + Sync>,
+}
+
+/// A node of a cluster, while it has its id. Cloning is cheap.
+#[derive(Clone)]
+pub struct Member(Arc<Inner>);
+
+/// Why a member is none any more.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Ended {
+    /// Its lease is over: the host registers anew, under another id.
+    LeaseLost,
+    /// The control store is another cluster's, or was wiped.
+    Foreign(Option<ClusterId>),
+    /// The host ended it.
+    Left,
+}
+
+/// A node as the others know it.
+#[derive(Clone, Debug)]
+pub struct NodeSummary {
+    /// Its record.
+    pub record: Arc<NodeRecord>,
+    /// What it last said was free.
+    pub free: Resources,
+    /// How many actors it last said it runs.
+    pub actors: u32,
+}
+
+/// What a member keeps for others: all zero once nobody holds anything of
+/// anybody else's.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Counts {
+    /// Objects of this node that others hold.
+    pub objects_lent: usize,
+    /// Objects of others that are held here.
+    pub objects_borrowed: usize,
+    /// Actors of this node that others hold handles to.
+    pub actors_lent: usize,
+    /// Actors elsewhere that are held here.
+    pub actors_borrowed: usize,
+    /// Actors that run here for others.
+    pub guests: usize,
+    /// Things that are on their way, or held by others still.
+    pub loans: usize,
+    /// Calls to and from other nodes that are not over.
+    pub calls: usize,
+}
+
+/// The inbox and the machines; and what all parts of a member use.
+pub(crate) struct Inner {
+    shared: Arc<Shared>,
+    inbox: Inbox<Event, Machines>,
+}
+
+/// What all parts of a member use.
+pub(crate) struct Shared {
+    pub(crate) id: NodeId,
+    pub(crate) name: Arc<str>,
+    pub(crate) local: Arc<dyn Local>,
+    pub(crate) control: Arc<dyn Control>,
+    pub(crate) runtime: tokio::runtime::Handle,
+    pub(crate) sessions: Sessions,
+    started: Instant,
+    admit: Box<dyn Fn(&str, &Caller<'_>) -> Result<(), String> + Send + Sync>,
+    /// Until when the timer sleeps; and that it has to look again.
+    armed: Mutex<Option<Duration>>,
+    earlier: Notify,
+    ended: watch::Sender<Option<Ended>>,
+    member: Weak<Inner>,
+}
+
+impl Member {
+    /// A member that has just got its id, on the runtime that this is called
+    /// on.
+    pub fn start(config: Config, registered: Registered) -> Member {
+        let Registered { membership, id, name, cluster, started, effects } = registered;
+        let Config { local, control, dial, admit } = config;
+        let inner = Arc::new_cyclic(|me: &Weak<Inner>| {
+            let config = host_transport::Config { local: id, cluster };
+            let shared = Arc::new(Shared {
+                id,
+                name,
+                local,
+                control,
+                runtime: tokio::runtime::Handle::current(),
+                sessions: Sessions::new(config, dial, Arc::new(Ears(me.clone()))),
+                started,
+                admit,
+                armed: Mutex::new(None),
+                earlier: Notify::new(),
+                ended: watch::Sender::new(None),
+                member: me.clone(),
+            });
+            let mut machines = Machines::new(shared.clone(), membership);
+            machines.later(effects.into_iter().map(Todo::Membership));
+            Inner { shared, inbox: Inbox::new(machines) }
+        });
+        inner.shared.runtime.spawn(keep_time(Arc::downgrade(&inner)));
+        inner.bring(Event::Tick);
+        Member(inner)
+    }
+
+    /// The node's id.
+    pub fn id(&self) -> NodeId {
+        self.0.shared.id
+    }
+
+    /// The service that takes other nodes' connections.
+    pub fn sessions(&self) -> &Sessions {
+        &self.0.shared.sessions
+    }
+
+    /// Why it is no member any more, once it is none.
+    pub async fn ended(&self) -> Ended {
+        let mut ended = self.0.shared.ended.subscribe();
+        let seen = ended.wait_for(Option::is_some).await;
+        seen.ok().and_then(|why| why.clone()).unwrap_or(Ended::Left)
+    }
+
+    /// Ends it: its sessions, and whatever waits for an answer.
+    pub fn end(&self) {
+        self.0.shared.end(Ended::Left);
+    }
+
+    /// Makes an actor on whichever node suits the request best.
+    pub async fn spawn(&self, birth: Birth, args: Args, reuse: bool) -> Result<Handle, Error> {
+        let request = Request::of(birth.spec.resources.clone());
+        let (answer, answered) = oneshot::channel();
+        self.0.bring(Event::Spawn(Box::new(Asked::new(birth, args, request, reuse, answer))));
+        answered.await.unwrap_or_else(|_| Err(self.0.shared.left()))
+    }
+
+    /// The actor with a name, on whichever node.
+    pub async fn lookup(&self, namespace: &str, name: &str) -> Result<Handle, Error> {
+        let (answer, answered) = oneshot::channel();
+        self.0.bring(Event::Lookup(Lookup::new(namespace.into(), name.into(), answer)));
+        answered.await.unwrap_or_else(|_| Err(self.0.shared.left()))
+    }
+
+    /// An actor that runs here has ended for good, or, if the cluster restarts
+    /// it, this life of it.
+    pub fn actor_ended(&self, actor: ActorId, cause: Cause, message: String) {
+        self.0.bring(Event::Ended(actor, cause, message));
+    }
+
+    /// A job that began here is over: its actors end on all nodes.
+    pub fn end_job(&self, job: JobId) {
+        self.0.bring(Event::EndJob(job));
+    }
+
+    /// An object of this node that others hold: what they pull.
+    pub fn exported(&self, object: ObjectId) -> Option<ObjectRef> {
+        self.0.look(|machines| machines.objects.exported(object))
+    }
+
+    /// What it keeps for others.
+    pub fn counts(&self) -> Counts {
+        self.0.look(|machines| machines.counts())
+    }
+
+    /// The nodes of the cluster, as this one knows them, by id.
+    pub fn nodes(&self) -> Vec<NodeSummary> {
+        self.0.look(|machines| machines.summaries())
+    }
+}
+
+impl Inner {
+    /// Brings an event.
+    pub(crate) fn bring(&self, event: Event) {
+        self.inbox.bring(event, Machines::handle);
+    }
+
+    fn look<R>(&self, look: impl FnOnce(&mut Machines) -> R) -> R {
+        self.inbox.look(look, Machines::handle)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shared.end(Ended::Left);
+    }
+}
+
+impl Shared {
+    /// Brings an event, if the member is still there.
+    pub(crate) fn bring(&self, event: Event) {
+        if let Some(member) = self.member.upgrade() {
+            member.bring(event);
+        }
+    }
+
+    /// The member, not counted.
+    pub(crate) fn weak(&self) -> Weak<Inner> {
+        self.member.clone()
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// What is told to those who ask a member that is none any more.
+    pub(crate) fn left(&self) -> Error {
+        Error::Unavailable(format!("{} ({}) has left the cluster", self.name, self.id))
+    }
+
+    /// The timer has to wake by then.
+    pub(crate) fn wake_by(&self, at: Option<Duration>) {
+        let Some(at) = at else { return };
+        let mut armed = self.armed.lock();
+        if armed.is_none_or(|armed| at < armed) {
+            *armed = Some(at);
+            self.earlier.notify_one();
+        }
+    }
+
+    /// The member is none any more; the first reason stands.
+    pub(crate) fn end(&self, why: Ended) {
+        self.ended.send_if_modified(|ended| {
+            let first = ended.is_none();
+            ended.get_or_insert(why);
+            first
+        });
+        self.sessions.end();
+        self.earlier.notify_one();
+    }
+}
+
+/// Gives the machines their ticks, while the member lives.
+async fn keep_time(member: Weak<Inner>) {
+    loop {
+        let Some(inner) = member.upgrade() else { return };
+        let shared = inner.shared.clone();
+        // Nothing here may keep the member alive while it sleeps.
+        drop(inner);
+        if shared.ended.borrow().is_some() {
+            return;
+        }
+        let until = shared.armed.lock().map(|at| shared.started + at);
+        let sleep = async {
+            match until {
+                Some(until) => tokio::time::sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = sleep => {
+                *shared.armed.lock() = None;
+                shared.bring(Event::Tick);
+            }
+            () = shared.earlier.notified() => {}
+        }
+    }
+}
+
+/// What sessions tell, for as long as the member lives.
+struct Ears(Weak<Inner>);
+
+impl Ears {
+    fn bring(&self, event: Event) {
+        if let Some(inner) = self.0.upgrade() {
+            inner.bring(event);
+        }
+    }
+}
+
+impl Inbound for Ears {
+    fn admit(&self, from: NodeId, caller: &Caller<'_>) -> Result<(), String> {
+        let inner = self.0.upgrade().ok_or("this node has left the cluster")?;
+        let record = inner.look(|machines| machines.membership.view().get(from).cloned());
+        // A node that has just joined may be here before the news of it.
+        let record = record.ok_or_else(|| format!("{from} is not known here yet"))?;
+        (inner.shared.admit)(&record.name, caller)
+    }
+
+    fn deliver(&self, from: NodeId, payload: Bytes) {
+        match Message::decode(payload) {
+            Ok(message) => self.bring(Event::Said(from, message)),
+            Err(error) => tracing::warn!(%from, %error, "a message that cannot be read"),
+        }
+    }
+
+    fn up(&self, peer: NodeId, _epoch: u64) {
+        self.bring(Event::Up(peer));
+    }
+
+    fn lost(&self, peer: NodeId, _epoch: u64) {
+        self.bring(Event::Lost(peer));
+    }
+
+    fn room(&self, peer: NodeId) {
+        self.bring(Event::Room(peer));
+    }
+}

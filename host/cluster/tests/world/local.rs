@@ -1,0 +1,149 @@
+//! The host around a member: actors, and numbers.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+
+use bytes::Bytes;
+use host_cluster::{Answer, Birth, Life, Local, Member, Refused};
+use host_core::placement::Ledger;
+use host_core::resources::Resources;
+use host_core::waits::Waits;
+use host_core::{ActorId, Cause, Error, JobId, NodeId, ObjectId, PackageId};
+use host_refs::{Args, Handle, Target, Value};
+use parking_lot::Mutex;
+
+use super::actor::Actor;
+use super::control::Control;
+
+pub(crate) struct Host {
+    id: NodeId,
+    control: Arc<Control>,
+    me: Weak<Host>,
+    next: AtomicU64,
+    actors: Mutex<HashMap<ActorId, Arc<Actor>>>,
+    ledger: Mutex<Ledger>,
+    member: OnceLock<Member>,
+}
+
+impl Host {
+    pub(crate) fn new(control: &Arc<Control>, id: NodeId, total: Resources) -> Arc<Host> {
+        let host = Arc::new_cyclic(|me| Host {
+            id,
+            control: control.clone(),
+            me: me.clone(),
+            next: AtomicU64::new(1),
+            actors: Mutex::default(),
+            ledger: Mutex::new(Ledger::new(total)),
+            member: OnceLock::new(),
+        });
+        control.has(id, &host);
+        host
+    }
+
+    pub(crate) fn belongs_to(&self, member: &Member) {
+        let _ = self.member.set(member.clone());
+    }
+
+    pub(crate) fn actors(&self) -> usize {
+        self.actors.lock().len()
+    }
+
+    /// A handle to an actor that runs here.
+    pub(crate) fn handle(&self, id: ActorId) -> Option<Handle> {
+        self.actor(id).map(Handle::new)
+    }
+
+    /// An actor ends: its calls, then whoever is told.
+    pub(crate) fn over(&self, id: ActorId, cause: Cause) {
+        let Some(actor) = self.actors.lock().remove(&id) else { return };
+        self.ledger.lock().release(id);
+        actor.die(cause);
+        let member = self.member.get().expect("set at the start");
+        member.actor_ended(id, cause, cause.to_string());
+    }
+
+    fn next(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+impl Local for Host {
+    fn next_actor(&self) -> u64 {
+        self.next()
+    }
+
+    fn next_object(&self) -> ObjectId {
+        ObjectId { node: self.id, seq: self.next() }
+    }
+
+    fn spawn(&self, birth: &Birth, args: Args, life: Life) -> Result<Arc<dyn Target>, Refused> {
+        let resources = birth.spec.resources.clone();
+        let reserved = self.ledger.lock().reserve_now(life.actor, resources);
+        reserved.map_err(Refused::Full)?;
+        let kind = (birth.job, birth.spec.detached);
+        let actor = Actor::start(self.me.clone(), life.actor, kind, args, life.restarts);
+        self.actors.lock().insert(life.actor, actor.clone());
+        Ok(actor)
+    }
+
+    fn actor(&self, id: ActorId) -> Option<Arc<dyn Target>> {
+        self.actors.lock().get(&id).cloned().map(|actor| actor as Arc<dyn Target>)
+    }
+
+    fn end(&self, id: ActorId, cause: Cause) {
+        self.over(id, cause);
+    }
+
+    fn end_job(&self, job: JobId, cause: Cause) {
+        self.end_all(cause, |actor| actor.job == job);
+    }
+
+    fn end_jobs_of(&self, node: NodeId, cause: Cause) {
+        self.end_all(cause, |actor| actor.job.node == node);
+    }
+
+    fn has_package(&self, _: PackageId) -> bool {
+        true
+    }
+
+    fn package(&self, _: PackageId, _: Vec<NodeId>) -> Answer<'static, Result<(), Error>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn pull(&self, object: ObjectId, _: u64, _: NodeId) -> Answer<'static, Result<Bytes, Error>> {
+        let owner = self.control.host(object.node);
+        Box::pin(async move {
+            let member = owner.and_then(|host| host.member.get().cloned());
+            let exported = member.and_then(|member| member.exported(object));
+            let lost = || Error::ObjectLost(format!("{object} is not there"));
+            let value = exported.ok_or_else(lost)?.outcome().await;
+            value.map(|value| value.bytes).map_err(|error| (*error).clone())
+        })
+    }
+
+    fn admit(&self, _: ObjectId, value: &Value) -> Option<Box<dyn Send>> {
+        (value.weight() > 4_096).then(|| Box::new(()) as Box<dyn Send>)
+    }
+
+    fn load(&self) -> (Resources, u32) {
+        let actors = self.actors.lock().len() as u32;
+        (self.ledger.lock().free().clone(), actors)
+    }
+
+    fn waits(&self, look: &mut dyn FnMut(&Waits)) {
+        look(&Waits::default());
+    }
+
+    fn cycle(&self, _: u64, _: Error) {}
+}
+
+impl Host {
+    fn end_all(&self, cause: Cause, which: impl Fn(&Actor) -> bool) {
+        let actors = self.actors.lock();
+        let ends = actors.iter().filter(|(_, actor)| !actor.detached && which(actor));
+        let ends: Vec<ActorId> = ends.map(|(id, _)| *id).collect();
+        drop(actors);
+        ends.into_iter().for_each(|id| self.over(id, cause));
+    }
+}
