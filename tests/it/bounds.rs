@@ -115,7 +115,7 @@ fn what_can_never_fit_is_refused_at_once_with_the_numbers() {
             let Err(Error::Unplaceable(text)) = refused else { panic!("{refused:?}") };
             assert!(numbers.iter().all(|number| text.contains(number)), "{numbers:?}: {text}");
             // Nothing is left behind, not even the name.
-            assert!(world.lookup("it").is_err() && world.live("Counter").is_empty());
+            assert!(world.lookup("it").await.is_err() && world.live("Counter").is_empty());
         }
     });
 }

@@ -37,7 +37,7 @@ fn a_drivers_actors_end_with_their_job_though_handles_leaked() {
         let job = world.other_job();
         job.run(&package, vec!["spawn".into()]).await.unwrap();
         drop(job);
-        let kept = world.lookup("kept").unwrap();
+        let kept = world.lookup("kept").await.unwrap();
         assert_eq!(kept.ask("echo", (5,)).await, Ok(5));
         tests::until("only the detached one lives", || world.live("Quitter").len() == 1).await;
         kept.kill();

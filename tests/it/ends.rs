@@ -264,7 +264,7 @@ fn actors_end_with_their_job_and_detached_ones_do_not() {
         assert_eq!(cause, Cause::JobEnded);
         assert_eq!(message, "the job that created it ended");
         drop(kept);
-        let kept = world.lookup("kept").unwrap();
+        let kept = world.lookup("kept").await.unwrap();
         assert_eq!(kept.ask("increment", ()).await, Ok(2));
         kept.kill();
         kept.until_dead(&world).await;

@@ -48,7 +48,7 @@ fn a_name_is_free_again_after_its_holders_end() {
             assert_eq!(counter.ask("increment", ()).await, Ok(1));
             counter.kill();
             counter.until_dead(&world).await;
-            assert!(world.lookup("hits").is_err());
+            assert!(world.lookup("hits").await.is_err());
         }
     });
 }

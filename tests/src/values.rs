@@ -94,7 +94,11 @@ impl Encoded {
     fn finish(self) -> CallArgs {
         let plain = self.attached.refs.is_empty() && self.attached.handles.is_empty();
         let attached = (!plain).then(|| Box::new(self.attached));
-        CallArgs { values: Value { bytes: self.bytes.into(), attached }, far: None, objects: self.objects }
+        CallArgs {
+            values: Value { bytes: self.bytes.into(), attached },
+            far: None,
+            objects: self.objects,
+        }
     }
 }
 

@@ -172,8 +172,8 @@ impl World {
     }
 
     /// The actor with a name in the default namespace.
-    pub fn lookup(&self, name: &str) -> Result<Actor, Error> {
-        let handle = self.node.lookup(name, "default")?;
+    pub async fn lookup(&self, name: &str) -> Result<Actor, Error> {
+        let handle = self.node.lookup(name, "default").await?;
         Ok(Actor { handle, job: self.job.clone() })
     }
 

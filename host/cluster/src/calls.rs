@@ -11,7 +11,7 @@ use host_core::directory::Event as DirectoryEvent;
 use host_core::membership::Standing;
 use host_core::session::Room;
 use host_core::spec::Tries;
-use host_core::{ActorId, CallId, Error, NodeId, ObjectId};
+use host_core::{ActorId, CallId, Cause, Error, NodeId, ObjectId};
 use host_proto::node as proto;
 use host_proto::node::answer::Kind as How;
 use host_proto::node::call::Work as WireWork;
@@ -65,8 +65,10 @@ struct Made {
 
 struct Taken {
     target: Arc<dyn Target>,
-    /// Its end is told by the end of its life.
+    /// The end of its target's life says what becomes of it; and whether it
+    /// may then be tried again.
     movable: bool,
+    may_be_retried: bool,
     result: ObjectRef,
 }
 
@@ -158,7 +160,7 @@ impl Machines {
                     self.later([Todo::Here(call)]);
                 } else if let Some(stalled) = self.calls.stalled.get_mut(&to) {
                     stalled.push_back(call);
-                } else if let Err(call) = self.send_call(to, call) {
+                } else if !self.send_call(to, &call) {
                     self.calls.stalled.entry(to).or_default().push_back(call);
                 }
             }
@@ -167,15 +169,15 @@ impl Machines {
         }
     }
 
-    /// Sends a call; gives it back if the session has no room.
-    fn send_call(&mut self, to: NodeId, call: Call<Work>) -> Result<(), Call<Work>> {
+    /// Sends a call; false if the session has no room.
+    fn send_call(&mut self, to: NodeId, call: &Call<Work>) -> bool {
         if self.view().standing(to) == Standing::Gone {
             let event = CallerEvent::NodeGone(to, to.to_string());
             self.caller(event);
-            return Ok(());
+            return true;
         }
         let mut pins = Pins::new();
-        let payload = encode(Kind::Call(self.wire_call(to, &call, &mut pins)));
+        let payload = encode(Kind::Call(self.wire_call(to, call, &mut pins)));
         if payload.len() > host_transport::PAYLOAD_BYTES_MAX {
             self.unpin(pins);
             let why = format!(
@@ -183,14 +185,13 @@ impl Machines {
                 payload.len() >> 10
             );
             self.caller(CallerEvent::Full(call.id, why));
-            return Ok(());
+            return true;
         }
-        let sent = self.shared.sessions.send(to, payload, Room::New);
-        if sent.is_err() {
+        let sent = self.shared.sessions.send(to, payload, Room::New).is_ok();
+        if !sent {
             self.unpin(pins);
-            return Err(call);
         }
-        Ok(())
+        sent
     }
 
     pub(crate) fn unpin(&mut self, pins: Pins) {
@@ -233,7 +234,7 @@ impl Machines {
             if !self.calls.made.contains_key(&call.id) {
                 continue;
             }
-            if let Err(call) = self.send_call(node, call) {
+            if !self.send_call(node, &call) {
                 stalled.push_front(call);
                 self.calls.stalled.insert(node, stalled);
                 return;
@@ -250,10 +251,7 @@ impl Machines {
     fn settle(&mut self, id: CallId, outcome: Result<Value, Error>) {
         let Some(Made { result: Some(result), .. }) = self.calls.made.remove(&id) else { return };
         match outcome {
-            Ok(value) => {
-                let held = self.shared.local.admit(result.id(), &value);
-                result.settle(Ok(value), held);
-            }
+            Ok(value) => self.shared.local.settle(&result, value),
             Err(error) => {
                 result.settle(Err(Arc::new(error)), None);
             }
@@ -264,6 +262,7 @@ impl Machines {
         let id = CallId::read(answer.id)?;
         let answer = match answer.kind.ok_or("an answer of an unknown kind")? {
             How::Failed(error) => Answer::Failed(wire::read_error(error)),
+            How::Stopped(_) => Answer::Stopped,
             How::NotHere(_) => Answer::NotHere,
             How::Ran(carried) => {
                 let value = carried.value.unwrap_or_default();
@@ -374,6 +373,7 @@ impl Machines {
         let how = match answer {
             Answer::Ran(value) => How::Ran(self.send_carried(&value, to, &mut pins)),
             Answer::Failed(error) => How::Failed(wire::error(&error)),
+            Answer::Stopped => How::Stopped(proto::Stopped {}),
             Answer::NotHere => How::NotHere(proto::NotHere {}),
         };
         self.answer(to, Kind::Answer(proto::Answer { id: Some(id.id()), kind: Some(how) }));
@@ -388,7 +388,11 @@ impl Machines {
         };
         match call.body {
             Work::Kill { restart } => {
-                target.kill(restart);
+                match call.life {
+                    // Its next life is the cluster's to begin.
+                    Life::Only(_) if restart => self.shared.local.end(call.target, Cause::Crashed),
+                    _ => target.kill(restart),
+                }
                 self.finish(id, Ok(Value::default()));
             }
             Work::Release => {
@@ -413,7 +417,13 @@ impl Machines {
                     let waiting = Waiting { call: id, member: self.shared.weak() };
                     Arc::new(waiting) as Arc<dyn Send + Sync>
                 });
-                let taken = Taken { target: target.clone(), movable, result: result.clone() };
+                let may_be_retried = call.retries != Tries::AtMost(0);
+                let taken = Taken {
+                    target: target.clone(),
+                    movable,
+                    may_be_retried,
+                    result: result.clone(),
+                };
                 self.calls.taken.insert(id, taken);
                 let result = Some(result);
                 let sent =
@@ -434,7 +444,18 @@ impl Machines {
     pub(crate) fn settled(&mut self, id: CallId) {
         let Some(taken) = self.calls.taken.remove(&id) else { return };
         match taken.result.into_outcome() {
-            Ok(outcome) => self.over(id, taken.movable, outcome),
+            Ok(outcome) => {
+                // The end of a life is told by itself, and says what becomes
+                // of each call.
+                let left_to_it = matches!(&outcome, Err(error) if match **error {
+                    Error::Died { .. } => taken.movable,
+                    Error::Trapped { .. } => taken.movable && taken.may_be_retried,
+                    _ => false,
+                });
+                if !left_to_it {
+                    self.finished(id, outcome);
+                }
+            }
             Err(away) => {
                 let shared = self.shared.clone();
                 self.shared.runtime.spawn(async move {
@@ -443,15 +464,6 @@ impl Machines {
                 });
             }
         }
-    }
-
-    fn over(&mut self, id: CallId, movable: bool, outcome: Outcome) {
-        // The end of an actor's life is told by itself, and says what becomes
-        // of the calls that had not begun.
-        if movable && matches!(&outcome, Err(error) if matches!(**error, Error::Died { .. })) {
-            return;
-        }
-        self.finished(id, outcome);
     }
 
     pub(crate) fn finished(&mut self, id: CallId, outcome: Outcome) {

@@ -22,6 +22,6 @@ mod spawns;
 mod values;
 mod wire;
 
-pub use member::{Config, Counts, Ended, Member, NodeSummary};
+pub use member::{Admit, Config, Counts, Ended, Member, NodeSummary};
 pub use nodes::{Registered, register};
 pub use ports::{Answer, Birth, Control, Life, Local, Refused};

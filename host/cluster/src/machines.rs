@@ -38,7 +38,7 @@ pub(crate) enum Event {
     /// Time has passed.
     Tick,
     /// A node said this.
-    Said(NodeId, Message),
+    Said(NodeId, Box<Message>),
     Up(NodeId),
     Lost(NodeId),
     /// There is room again for what a session refused.
@@ -154,7 +154,7 @@ impl Machines {
     fn dispatch(&mut self, event: Event) {
         match event {
             Event::Tick => self.tick(),
-            Event::Said(from, message) => self.said(from, message),
+            Event::Said(from, message) => self.said(from, *message),
             Event::Up(peer) => self.up(peer),
             Event::Lost(peer) => self.lost(peer),
             Event::Room(peer) => self.room(peer),

@@ -23,6 +23,10 @@ use crate::ports::{Birth, Control, Local};
 use crate::records::Lookup;
 use crate::spawns::Asked;
 
+/// Whether whoever opened a connection may speak for the node of this name;
+/// `Err` is what it is told.
+pub type Admit = Box<dyn Fn(&str, &Caller<'_>) -> Result<(), String> + Send + Sync>;
+
 /// What a member is made of.
 pub struct Config {
     /// The host around it.
@@ -31,8 +35,8 @@ pub struct Config {
     pub control: Arc<dyn Control>,
     /// Makes channels to other nodes.
     pub dial: Arc<dyn Dial>,
-    /// Whether whoever opened a connection may speak for a node of this name.
-    pub admit: Box<dyn Fn(&str, &Caller<'_>) -> Result<(), String> + Send + Sync>,
+    /// Asked of whoever opens a connection.
+    pub admit: Admit,
 }
 
 /// A node of a cluster, while it has its id. Cloning is cheap.
@@ -96,7 +100,7 @@ pub(crate) struct Shared {
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) sessions: Sessions,
     started: Instant,
-    admit: Box<dyn Fn(&str, &Caller<'_>) -> Result<(), String> + Send + Sync>,
+    admit: Admit,
     /// Until when the timer sleeps; and that it has to look again.
     armed: Mutex<Option<Duration>>,
     earlier: Notify,
@@ -309,7 +313,7 @@ impl Inbound for Ears {
 
     fn deliver(&self, from: NodeId, payload: Bytes) {
         match Message::decode(payload) {
-            Ok(message) => self.bring(Event::Said(from, message)),
+            Ok(message) => self.bring(Event::Said(from, Box::new(message))),
             Err(error) => tracing::warn!(%from, %error, "a message that cannot be read"),
         }
     }

@@ -306,7 +306,10 @@ impl Machines {
                 (own_free.clone(), own_actors)
             } else {
                 let load = self.nodes.loads.get(&record.id);
-                load.map_or((record.total.clone(), 0), |load| (load.free.clone(), load.actors))
+                load.map_or_else(
+                    || (record.total.clone(), 0),
+                    |load| (load.free.clone(), load.actors),
+                )
             };
             NodeView {
                 id: record.id,

@@ -72,7 +72,7 @@ impl Fetch for Far {
             let local = &self.shared.local;
             let bytes = local.pull(self.object, self.size, self.object.node).await?;
             let value = Value { bytes, attached: self.attached.clone() };
-            if let Some(held) = local.admit(self.object, &value) {
+            if let Some(held) = local.admit(self.object, value.weight()) {
                 *self.here.lock() = Some((value.clone(), held));
             }
             Ok(value)
@@ -287,8 +287,7 @@ impl Machines {
             How::Value(value) => {
                 let value = self.take_value(value)?;
                 if let Some(object) = object {
-                    let held = self.shared.local.admit(id, &value);
-                    object.settle(Ok(value), held);
+                    self.shared.local.settle(&object, value);
                 }
             }
         }

@@ -10,7 +10,7 @@ use host_core::resources::Resources;
 use host_core::spec::ActorSpec;
 use host_core::waits::Waits;
 use host_core::{ActorId, Cause, Error, JobId, NodeId, ObjectId, PackageId};
-use host_refs::{Args, Target, Value};
+use host_refs::{Args, ObjectRef, Target, Value};
 
 /// A future that a port answers with.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -91,9 +91,16 @@ pub trait Local: Send + Sync {
         from: NodeId,
     ) -> Answer<'static, Result<Bytes, Error>>;
 
-    /// Room for a value in the object store, to be held while it is in memory;
-    /// none for one too small to be counted, or if there is no room.
-    fn admit(&self, object: ObjectId, value: &Value) -> Option<Box<dyn Send>>;
+    /// A new object of this node with this value.
+    fn put(&self, value: Value) -> ObjectRef;
+
+    /// Settles an object with a value that came from elsewhere, at once or
+    /// when the object store has room for it.
+    fn settle(&self, object: &ObjectRef, value: Value);
+
+    /// Room for bytes in the object store, to be held while they are in
+    /// memory, if there is room now.
+    fn admit(&self, object: ObjectId, bytes: usize) -> Option<Box<dyn Send>>;
 
     /// What is not reserved, and how many actors live here.
     fn load(&self) -> (Resources, u32);

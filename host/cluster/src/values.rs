@@ -45,9 +45,7 @@ impl Machines {
             let value = Some(self.send_value(value, to, pins));
             return proto::Carried { value, far: None };
         }
-        let id = self.shared.local.next_object();
-        let held = self.shared.local.admit(id, value);
-        let object = ObjectRef::ready(id, value.clone(), held);
+        let object = self.shared.local.put(value.clone());
         let far = Some(self.send_ref(&object, to, pins));
         let value = Some(self.send_away(value, to, pins));
         proto::Carried { value, far }

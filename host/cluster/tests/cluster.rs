@@ -232,6 +232,22 @@ async fn an_actor_that_may_restart_comes_back_and_with_its_arguments() {
 }
 
 #[tokio::test]
+async fn a_call_that_may_be_retried_outlives_the_crash_it_ran_in() {
+    let control = Control::new();
+    let nodes = cluster(&control, 2).await;
+    let tries = Tries::AtMost(1);
+    let spec = ActorSpec { max_restarts: Tries::AtMost(3), max_retries: tries, ..plain() };
+    let actor = nodes[0].spawn(spec).await.unwrap();
+    // The first try crashes it, the second too; behind it nothing is lost.
+    let crash = nodes[0].call(&actor, "crash", Args::default());
+    let behind = nodes[0].call(&actor, "restarts", Args::default());
+    let crashed = within(crash.outcome()).await.unwrap_err();
+    assert!(matches!(&*crashed, Error::Unavailable(_)), "{crashed}");
+    let restarts = within(behind.outcome()).await.unwrap();
+    assert_eq!(u64::from_be_bytes(restarts.bytes[..].try_into().unwrap()), 2);
+}
+
+#[tokio::test]
 async fn a_detached_actor_comes_back_on_another_node() {
     let control = Control::new();
     let nodes = cluster(&control, 3).await;

@@ -61,6 +61,9 @@ pub enum Answer<R> {
     Ran(R),
     /// It will not run, or has run and has no result.
     Failed(Error),
+    /// It had begun when that life of the target ended, and may have run. Only
+    /// of a call that may be tried again.
+    Stopped,
     /// It has not run: that life of the target is not here.
     NotHere,
 }

@@ -62,6 +62,8 @@ pub enum Role {
         index: usize,
         /// The constructor's arguments, kept while there may be a restart.
         args: Mutex<Args>,
+        /// Lives that it had elsewhere before.
+        before: u32,
     },
     /// The driver of its package.
     Driver {
@@ -286,7 +288,8 @@ impl Actor {
         let Some(me) = self.me.upgrade() else { return };
         let mut shared = self.shared.lock();
         if matches!(shared.life, Life::Waiting(_)) {
-            shared.life = Life::Here(life::begin(me, 0));
+            let before = me.lives_before();
+            shared.life = Life::Here(life::begin(me, before));
         }
     }
 
@@ -330,7 +333,7 @@ impl Actor {
             state,
             waiting: shared.mail.len(),
             done: shared.calls_done,
-            restarts: shared.restarts.used(),
+            restarts: shared.restarts.used() + self.lives_before(),
             handles: self.handles.load(Ordering::Relaxed),
         }
     }
@@ -356,6 +359,13 @@ impl Actor {
         match &self.role {
             Role::Class { index, .. } => self.package.method_label(*index, method),
             Role::Driver { .. } => "driver",
+        }
+    }
+
+    fn lives_before(&self) -> u32 {
+        match &self.role {
+            Role::Class { before, .. } => *before,
+            Role::Driver { .. } => 0,
         }
     }
 

@@ -59,7 +59,8 @@ pub(super) async fn run(
         let fail = |error| Failure::call(&call.text, error);
         if let Some(args) = call.construct {
             let options = Options::default();
-            let actor = job.spawn(package, &call.class, args, options).map_err(fail)?;
+            let placed = job.place(package, &call.class, args, options).await;
+            let actor = placed.map_err(fail)?;
             actors.insert(call.class.clone(), actor);
         }
         let actor = &actors[&call.class];

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use host_core::Level;
 use host_core::resources::{Amount, Resources};
+use host_core::{Level, NodeId};
 use host_wasi::{Grants, Output};
 
 use crate::log::Sink;
@@ -13,6 +13,8 @@ use crate::sandbox::{Pool, PoolError};
 /// What a node is started with.
 #[derive(Clone)]
 pub struct Config {
+    /// The node's id: 1 for a node by itself, in a cluster what it got there.
+    pub id: NodeId,
     /// How many actors can live at once.
     pub pool: Pool,
     /// What actors can reserve.
@@ -45,6 +47,7 @@ impl Config {
         resources.set("cpus", Amount::whole(cores as u64).unwrap_or(Amount::ZERO));
         resources.set("memory", Amount::whole(memory).unwrap_or(Amount::ZERO));
         Ok(Config {
+            id: NodeId(1),
             pool: Pool::for_actors(None)?,
             resources,
             grants: Grants::default(),

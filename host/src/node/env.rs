@@ -68,6 +68,9 @@ impl Env for Inner {
             }
         }
         drop(removed);
+        if let (Some(member), Error::Died { cause, message, .. }) = (self.cluster.get(), death) {
+            member.actor_ended(id, *cause, message.clone());
+        }
         self.departed.notify_waiters();
     }
 }

@@ -4,6 +4,7 @@
 //! actors and calls them. Start with [`Node::start`]. What guests ask for is
 //! in `services`, what actors need of their node in `env`.
 
+mod cluster;
 mod config;
 mod env;
 mod ids;
@@ -13,9 +14,10 @@ mod spawn;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
+use host_cluster::Member;
 use host_core::id::Label;
 use host_core::names::Names;
 use host_core::placement::Ledger;
@@ -56,6 +58,8 @@ struct Inner {
     store: Store,
     /// Told whenever an actor has ended.
     departed: Notify,
+    /// The cluster that it is a member of, if it is.
+    cluster: OnceLock<Member>,
     me: Weak<Inner>,
 }
 
@@ -86,7 +90,7 @@ impl Node {
         let store =
             Store::new(config.object_store_bytes, config.spill_parent.clone(), runtime.clone());
         let inner = Arc::new_cyclic(|me| Inner {
-            id: NodeId(1),
+            id: config.id,
             engines,
             profile,
             runtime,
@@ -100,6 +104,7 @@ impl Node {
             waits: Mutex::default(),
             store,
             departed: Notify::new(),
+            cluster: OnceLock::new(),
             me: me.clone(),
             config,
         });
@@ -140,9 +145,12 @@ impl Node {
         self.0.store.used()
     }
 
-    /// The actor with a name.
-    pub fn lookup(&self, name: &str, namespace: &str) -> Result<Handle, Error> {
-        self.0.lookup(name, namespace)
+    /// The actor with a name, of this node or of its cluster.
+    pub async fn lookup(&self, name: &str, namespace: &str) -> Result<Handle, Error> {
+        match self.0.cluster.get() {
+            Some(member) => member.lookup(namespace, name).await,
+            None => self.0.lookup(name, namespace),
+        }
     }
 }
 
@@ -201,7 +209,25 @@ impl Job {
         done.outcome().await.map(drop).map_err(|error| (*error).clone())
     }
 
-    /// Creates an actor.
+    /// Creates an actor on whichever node of the cluster suits it best.
+    pub async fn place(
+        &self,
+        package: &Arc<Package>,
+        class: &str,
+        args: Args,
+        options: Options,
+    ) -> Result<Handle, Error> {
+        let inner = &self.node.0;
+        match inner.cluster.get() {
+            Some(member) => {
+                let birth = inner.birth(self.id, package, class, options)?;
+                member.spawn(birth, args, false).await
+            }
+            None => self.spawn(package, class, args, options),
+        }
+    }
+
+    /// Creates an actor on this node.
     pub fn spawn(
         &self,
         package: &Arc<Package>,
@@ -257,6 +283,9 @@ impl Drop for Job {
     fn drop(&mut self) {
         for actor in self.node.0.ends_with(self.id) {
             actor.end(Cause::JobEnded);
+        }
+        if let Some(member) = self.node.0.cluster.get() {
+            member.end_job(self.id);
         }
     }
 }

@@ -2,21 +2,41 @@
 
 use std::sync::Arc;
 
+use host_cluster::{Birth, Life, Refused};
 use host_core::id::Label;
 use host_core::placement::Reserve;
-use host_core::resources::Resources;
-use host_core::spec::Options;
+use host_core::spec::{Concurrency, Options, Tries};
 use host_core::{ActorId, Cause, Error, JobId, limits};
 use parking_lot::Mutex;
 
 use super::Inner;
 use crate::actor::{Actor, Role};
 use crate::sandbox::Package;
-use host_refs::{Args, Handle};
+use host_refs::{Args, Handle, Target as _};
 
 impl Inner {
-    /// Creates an actor, at rest: the caller wakes it. With `reuse`, a taken
-    /// name answers the actor that has it.
+    /// What is needed to make an actor, here or on another node.
+    pub(super) fn birth(
+        &self,
+        job: JobId,
+        package: &Arc<Package>,
+        class: &str,
+        options: Options,
+    ) -> Result<Birth, Error> {
+        let info = package.info.class(class).ok_or_else(|| no_class(package, class))?;
+        let spec = options.over(&info.options).resolve(info.concurrency)?;
+        let sequential = info.concurrency == Concurrency::Sequential;
+        Ok(Birth {
+            package: package.code.id,
+            class: info.name.as_str().into(),
+            job,
+            sequential,
+            spec,
+        })
+    }
+
+    /// Creates an actor of this node, at rest: the caller wakes it. With
+    /// `reuse`, a taken name answers the actor that has it.
     pub(super) fn spawn_actor(
         &self,
         job: JobId,
@@ -26,28 +46,11 @@ impl Inner {
         options: Options,
         reuse: bool,
     ) -> Result<Handle, Error> {
-        let index = package.info.classes.iter().position(|known| known.name == class);
-        let index = index.ok_or_else(|| no_class(package, class))?;
-        let info = &package.info.classes[index];
-        let spec = options.over(&info.options).resolve(info.concurrency)?;
-        if self.actors.lock().len() >= limits::JOB_ACTORS {
-            return Err(Error::OutOfMemory(format!(
-                "{} actors live on this node, the most there may be",
-                limits::JOB_ACTORS
-            )));
-        }
+        let birth = self.birth(job, package, class, options)?;
         let id = ActorId { node: self.id, seq: self.next_seq() };
-        let asked = spec.resources.clone();
-        let full_name = spec.name.clone().map(|name| (name, spec.namespace.clone()));
-        let make = || {
-            let label = Label { class: info.name.as_str().into(), id };
-            let role = Role::Class { index, args: Mutex::new(args) };
-            let actor = Actor::new(label, job, package.clone(), spec, role, self.this());
-            // Known before it asks: a grant may come at once, from another
-            // thread.
-            self.actors.lock().insert(id, actor.clone());
-            actor
-        };
+        let full_name = birth.spec.name.clone().map(|name| (name, birth.spec.namespace.clone()));
+        self.check_room()?;
+        let make = || self.make(&birth, package, id, args, 0);
         let actor = match &full_name {
             Some((name, namespace)) => match self.make_named(name, namespace, id, reuse, make)? {
                 Named::Made(actor) => actor,
@@ -57,9 +60,7 @@ impl Inner {
             None => make(),
         };
         let handle = actor.handle();
-        if asked.is_empty() {
-            actor.grant();
-        } else if let Err(error) = self.reserve(&actor, asked) {
+        if let Err(error) = self.reserve(&actor) {
             // Gone before the answer: whoever is told no may try again under
             // the same name.
             self.names.lock().release(id);
@@ -68,6 +69,72 @@ impl Inner {
             return Err(error);
         }
         Ok(handle)
+    }
+
+    /// Makes an actor that the cluster has placed here, and wakes it.
+    pub(super) fn spawn_placed(
+        &self,
+        birth: &Birth,
+        args: Args,
+        life: &Life,
+    ) -> Result<Arc<Actor>, Refused> {
+        let package = self.packages.lock().get(&birth.package).cloned();
+        let package = package.ok_or_else(|| {
+            Refused::Failed(Error::Unavailable(format!("package {} is not here", birth.package)))
+        })?;
+        if package.info.class(&birth.class).is_none() {
+            return Err(Refused::Failed(no_class(&package, &birth.class)));
+        }
+        self.check_room().map_err(Refused::Failed)?;
+        let asked = &birth.spec.resources;
+        if !life.wait
+            && let Err(why) = self.ledger.lock().reserve_now(life.actor, asked.clone())
+        {
+            return Err(Refused::Full(why));
+        }
+        let mut birth = birth.clone();
+        if life.movable {
+            // The cluster counts its restarts, and begins its next life.
+            birth.spec.max_restarts = Tries::AtMost(0);
+        }
+        let actor = self.make(&birth, &package, life.actor, args, life.restarts);
+        if life.wait {
+            self.reserve(&actor).map_err(Refused::Failed)?;
+        } else {
+            actor.grant();
+        }
+        actor.wake();
+        Ok(actor)
+    }
+
+    fn check_room(&self) -> Result<(), Error> {
+        if self.actors.lock().len() < limits::JOB_ACTORS {
+            return Ok(());
+        }
+        Err(Error::OutOfMemory(format!(
+            "{} actors live on this node, the most there may be",
+            limits::JOB_ACTORS
+        )))
+    }
+
+    fn make(
+        &self,
+        birth: &Birth,
+        package: &Arc<Package>,
+        id: ActorId,
+        args: Args,
+        before: u32,
+    ) -> Arc<Actor> {
+        let label = Label { class: birth.class.clone(), id };
+        let classes = &package.info.classes;
+        let index = classes.iter().position(|known| *known.name == *birth.class);
+        let index = index.expect("a birth names a class of its package");
+        let role = Role::Class { index, args: Mutex::new(args), before };
+        let spec = birth.spec.clone();
+        let actor = Actor::new(label, birth.job, package.clone(), spec, role, self.this());
+        // Known before it asks: a grant may come at once, from another thread.
+        self.actors.lock().insert(id, actor.clone());
+        actor
     }
 
     /// Claims the name and makes the actor, in one step: nobody sees a name
@@ -101,8 +168,13 @@ impl Inner {
     }
 
     /// Reserves what the actor asks for, now or when others have given back.
-    fn reserve(&self, actor: &Arc<Actor>, asked: Resources) -> Result<(), Error> {
-        let reserved = self.ledger.lock().reserve(actor.label.id, asked);
+    fn reserve(&self, actor: &Arc<Actor>) -> Result<(), Error> {
+        let asked = &actor.spec.resources;
+        if asked.is_empty() {
+            actor.grant();
+            return Ok(());
+        }
+        let reserved = self.ledger.lock().reserve(actor.label.id, asked.clone());
         match reserved {
             Reserve::Granted => actor.grant(),
             Reserve::Waiting(reason) => {

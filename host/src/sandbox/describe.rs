@@ -1,5 +1,6 @@
 //! Asking a package what is in it, before anything in it is trusted.
 
+use bytes::Bytes;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use host_refs::{Args, Handle, ObjectRef, Producer, Target, Value};
 /// ask, no grants and little time.
 pub(super) async fn describe(code: Arc<Code>) -> Result<PackageInfo, Error> {
     let nothing = PackageInfo { sdk: String::new(), classes: Vec::new(), driver: None };
-    let package = Arc::new(Package::new(nothing, code.clone()));
+    let package = Arc::new(Package::new(nothing, code.clone(), Bytes::new()));
     let guest = Guest::new(
         Arc::new(Nobody),
         Arc::new(Caller { identity: identity(), package, me: Weak::<NoActor>::new() }),

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use host_core::package::PackageInfo;
 use host_core::{Error, PackageId, limits};
 use host_wasi::Data;
@@ -32,6 +33,8 @@ pub struct Package {
     pub info: PackageInfo,
     /// What is run.
     pub code: Arc<Code>,
+    /// Its file, for nodes that do not have it.
+    pub bytes: Bytes,
     /// `Class.method` of every method of every class, by place: made once,
     /// since errors and spans name it for every call.
     labels: Vec<Vec<String>>,
@@ -134,6 +137,7 @@ impl Package {
             engines.world(world).map_err(|error| LoadError::Unusable(format!("{error:#}")))?;
         let cache = cache.map(|folder| Cache::new(folder, &engine_world.engine));
         let engine = engine_world.engine.clone();
+        let file = Bytes::from_owner(bytes.clone());
         let compiled =
             tokio::task::spawn_blocking(move || compile(&engine, cache.as_ref(), id, &bytes));
         let component = compiled
@@ -149,14 +153,14 @@ impl Package {
             Arc::new(Code { id, world, imports, pre, exports, room: engine_world.room.clone() });
         let info = describe(code.clone()).await.map_err(LoadError::Description)?;
         info.check().map_err(LoadError::Description)?;
-        Ok(Package::new(info, code))
+        Ok(Package::new(info, code, file))
     }
 
-    pub(super) fn new(info: PackageInfo, code: Arc<Code>) -> Package {
+    pub(super) fn new(info: PackageInfo, code: Arc<Code>, bytes: Bytes) -> Package {
         let labels = info.classes.iter().map(|class| {
             class.methods.iter().map(|method| format!("{}.{}", class.name, method.name)).collect()
         });
-        Package { labels: labels.collect(), info, code }
+        Package { labels: labels.collect(), info, code, bytes }
     }
 
     /// `Class.method` of the method at a place of the class at a place.

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use tokio::sync::Notify;
 
 use super::budget::{Budget, Charge};
 use super::spill::{Spill, SpilledFile};
-use host_refs::{Fetch, ObjectRef, Value, WeakObjectRef};
+use host_refs::{Fetch, Fetching, ObjectRef, Value, WeakObjectRef};
 
 /// Whether a value of this weight is left out of the account: keeping it
 /// would cost as much as the value does, and refs are bounded by themselves.
@@ -83,6 +82,15 @@ impl Store {
             self.relieve();
         }
         Ok(Box::new(Held { store: self.clone(), id, charge: Some(charge) }))
+    }
+
+    /// The same without waiting: none if there is no room now.
+    pub fn admit_now(&self, id: ObjectId, bytes: usize) -> Option<Box<dyn Send>> {
+        let charge = self.0.budget.try_charge(bytes as u64)?;
+        if self.0.budget.above_threshold() {
+            self.relieve();
+        }
+        Some(Box::new(Held { store: self.clone(), id, charge: Some(charge) }))
     }
 
     /// From now on the object may go to disk.
@@ -195,7 +203,7 @@ struct OnDisk {
 }
 
 impl Fetch for OnDisk {
-    fn fetch(&self) -> Pin<Box<dyn Future<Output = Result<Value, Error>> + Send + '_>> {
+    fn fetch(&self) -> Fetching<'_> {
         Box::pin(async {
             let bytes = self.spill.read(&self.file).await;
             bytes.map(Value::plain).map_err(|error| Error::ObjectLost(error.to_string()))

@@ -55,7 +55,7 @@ impl Actor {
         let died = Arc::new(died);
         let owed = {
             let mut state = self.state.lock();
-            state.0.get_or_insert(died.clone());
+            state.0.get_or_insert_with(|| died.clone());
             std::mem::take(&mut state.1)
         };
         for result in owed {

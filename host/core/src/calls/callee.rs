@@ -210,6 +210,9 @@ impl<R: Clone> Callee<R> {
             let taken = self.calls.remove(&id).expect("an actor's calls are known");
             let answer = match died {
                 Some(error) => Answer::Failed(error.clone()),
+                None if taken.begun && taken.may_be_retried && actor.life != Life::Any => {
+                    Answer::Stopped
+                }
                 None if taken.begun || actor.life == Life::Any => Answer::Failed(
                     Error::Unavailable(format!("{actor_id} stopped; the call may have run")),
                 ),

@@ -222,6 +222,15 @@ impl<B: Clone> Caller<B> {
         match answer {
             Answer::Ran(result) => self.arrived(now, id, Ok(result), effects),
             Answer::Failed(error) => self.arrived(now, id, Err(error), effects),
+            Answer::Stopped => {
+                if !self.try_again(found) {
+                    let message = format!("{} stopped; the call may have run", found.target);
+                    return self.settle(now, id, Err(Error::Unavailable(message)), effects);
+                }
+                self.left(node, id);
+                self.misplaced(now, found.target, node, effects);
+                self.advance(now, found.target, effects);
+            }
             Answer::NotHere => {
                 self.flow(found).take_back(found.seq);
                 self.left(node, id);
@@ -333,12 +342,7 @@ impl<B: Clone> Caller<B> {
         for id in self.at_node.remove(&node).unwrap_or_default() {
             let found = self.calls[&id];
             touched.insert(found.target);
-            let flow = self.flow(found);
-            let sent = flow.sent.get_mut(&found.seq).expect("what is at a node was sent");
-            if sent.call.retries.allow(sent.call.tried) {
-                sent.call.tried += 1;
-                flow.take_back(found.seq);
-            } else {
+            if !self.try_again(found) {
                 let message = format!("{node} is not reached; the call may have run");
                 self.end(id, Err(Error::Unavailable(message)), effects);
             }
@@ -347,6 +351,18 @@ impl<B: Clone> Caller<B> {
             self.advance(now, target, effects);
             self.tidy(target);
         }
+    }
+
+    /// Takes a call back that may have run, if it may be tried again.
+    fn try_again(&mut self, found: Found) -> bool {
+        let flow = self.flow(found);
+        let sent = flow.sent.get_mut(&found.seq).expect("what is at a node was sent");
+        let may = sent.call.retries.allow(sent.call.tried);
+        if may {
+            sent.call.tried += 1;
+            flow.take_back(found.seq);
+        }
+        may
     }
 
     /// A node is reached again or not any more: its targets go on.

@@ -101,6 +101,15 @@ fn a_life_that_ends_gives_back_what_had_not_begun() {
 }
 
 #[test]
+fn a_begun_call_that_may_be_retried_goes_back_with_the_rest() {
+    let mut callee = running(Life::Only(0));
+    arrive(&mut callee, call(1, Life::Only(0), 1, 2));
+    handle(&mut callee, Event::Begun(id(1)));
+    let stopped = [Effect::Answer(FROM, id(1), Answer::Stopped)];
+    assert_eq!(handle(&mut callee, Event::Stopped(TARGET)), stopped);
+}
+
+#[test]
 fn an_actor_that_is_gone_for_good_is_asked_about() {
     let mut callee = running(Life::Any);
     handle(&mut callee, Event::Died(TARGET, Cause::Killed, "killed".into()));

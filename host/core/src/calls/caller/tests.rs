@@ -71,6 +71,17 @@ fn a_target_that_moved_gets_all_in_order_once_nothing_is_under_way() {
 }
 
 #[test]
+fn a_call_whose_target_stopped_is_tried_again_as_often_as_it_may_be() {
+    let mut driver = Driver::new();
+    driver.submit(1, true, 1);
+    driver.submit(2, true, 0);
+    assert_eq!(driver.answer(THERE, 1, Answer::Stopped), ["locate a1@n2"]);
+    assert_eq!(driver.answer(THERE, 2, Answer::NotHere), [""; 0]);
+    assert_eq!(driver.located(OTHER, 1), ["1->n3.1", "2->n3.1"], "in order");
+    assert_eq!(driver.answer(OTHER, 1, Answer::Stopped), ["1 unavailable"]);
+}
+
+#[test]
 fn a_place_that_the_directory_named_is_not_asked_for_again_at_once() {
     let mut driver = Driver::new();
     driver.submit(1, true, 0);
