@@ -89,6 +89,10 @@ impl Target for Remote {
         self.about.sequential
     }
 
+    fn is_elsewhere(&self) -> bool {
+        true
+    }
+
     fn method_index(&self, name: &str) -> Result<u32, Error> {
         let mut methods = self.methods.lock();
         if let Some(known) = methods.iter().position(|known| &**known == name) {
@@ -181,6 +185,12 @@ impl Machines {
         let remote = Arc::new(Remote { about, handles, methods, member: self.shared.weak() });
         self.actors.remote.insert(id, Arc::downgrade(&remote));
         remote
+    }
+
+    /// Whether an actor that is called from here runs one call at a time.
+    pub(crate) fn is_sequential(&self, id: ActorId) -> bool {
+        let remote = self.actors.remote.get(&id).and_then(Weak::upgrade);
+        remote.is_some_and(|remote| remote.about.sequential)
     }
 
     /// A handle for a node.

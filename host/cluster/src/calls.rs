@@ -11,6 +11,7 @@ use host_core::directory::Event as DirectoryEvent;
 use host_core::membership::Standing;
 use host_core::session::Room;
 use host_core::spec::Tries;
+use host_core::waits::Waiter;
 use host_core::{ActorId, CallId, Cause, Error, NodeId, ObjectId};
 use host_proto::node as proto;
 use host_proto::node::answer::Kind as How;
@@ -59,6 +60,7 @@ pub(crate) struct Calls {
 }
 
 struct Made {
+    target: ActorId,
     result: Option<ObjectRef>,
     at: Option<NodeId>,
 }
@@ -137,7 +139,7 @@ impl Machines {
             None => self.shared.local.next_object(),
         };
         let id = CallId { node: object.node, seq: object.seq };
-        self.calls.made.insert(id, Made { result, at: None });
+        self.calls.made.insert(id, Made { target, result, at: None });
         let outside = ActorId { node: self.shared.id, seq: 0 };
         let caller = caller.unwrap_or(outside);
         self.caller(CallerEvent::Submit(Submit {
@@ -433,6 +435,31 @@ impl Machines {
                     self.finish(id, Err(error));
                 }
             }
+        }
+    }
+
+    /// Where a call of this node is, and what there has to go on before it is
+    /// done.
+    pub(crate) fn call_at(&self, id: CallId) -> Option<(NodeId, Waiter)> {
+        let made = self.calls.made.get(&id)?;
+        let sequential = self.is_sequential(made.target);
+        let object = ObjectId { node: id.node, seq: id.seq };
+        let waiter = if sequential { Waiter::Actor(made.target) } else { Waiter::Call(object) };
+        Some((made.at?, waiter))
+    }
+
+    /// The object that a call of others makes here.
+    pub(crate) fn taken_as(&self, id: CallId) -> Option<ObjectId> {
+        self.calls.taken.get(&id).map(|taken| taken.result.id())
+    }
+
+    /// A call of this node fails here, and is cancelled where it is.
+    pub(crate) fn fail_call(&mut self, object: ObjectId, why: &Error) {
+        let id = CallId { node: object.node, seq: object.seq };
+        let result = self.calls.made.get(&id).and_then(|made| made.result.clone());
+        self.cancel(object, why.clone());
+        if let Some(result) = result {
+            result.settle(Err(Arc::new(why.clone())), None);
         }
     }
 

@@ -11,6 +11,7 @@
 
 mod actors;
 mod calls;
+mod cycles;
 mod inbox;
 mod machines;
 mod member;

@@ -14,12 +14,15 @@ use host_core::control::{Answer, Change, Prefix, Request, Revision, Ticket};
 use host_core::directory::{Directory, Effect as DirectoryEffect, Event as DirectoryEvent};
 use host_core::lending::{Effect as LendingEffect, Lending};
 use host_core::membership::{Effect as MembershipEffect, Event as MembershipEvent, Membership};
+use host_core::probes::{Event as ProbesEvent, Probes};
+use host_core::waits::Waiter;
 use host_core::{ActorId, CallId, Cause, Error, JobId, NodeId, ObjectId};
 use host_proto::node::Message;
 use host_refs::{Outcome, Value};
 
 use crate::actors::Actors;
 use crate::calls::{Calls, Submitted, Work};
+use crate::cycles::Cycles;
 use crate::member::{Counts, Shared};
 use crate::nodes::Nodes;
 use crate::objects::Objects;
@@ -62,6 +65,9 @@ pub(crate) enum Event {
     /// The last reference here is gone, of an object or an actor elsewhere.
     ObjectDropped(ObjectId),
     HandleDropped(ActorId),
+    /// An actor here waits for calls that went elsewhere, and does no more.
+    WaitBegan(Waiter, u64, Vec<ObjectId>),
+    WaitEnded(u64),
     /// An actor is to be made somewhere.
     Spawn(Box<Asked>),
     /// A node's wish to make one here can be granted: its package is here.
@@ -101,12 +107,14 @@ pub(crate) struct Machines {
     pub(crate) caller: Caller<Work>,
     pub(crate) callee: Callee<Value>,
     pub(crate) lending: Lending,
+    pub(crate) probes: Probes,
     pub(crate) nodes: Nodes,
     pub(crate) calls: Calls,
     pub(crate) objects: Objects,
     pub(crate) actors: Actors,
     pub(crate) spawns: Spawns,
     pub(crate) recorded: Recorded,
+    pub(crate) cycles: Cycles,
     todo: VecDeque<Todo>,
     /// The time of the event that is being worked off.
     pub(crate) now: Duration,
@@ -124,12 +132,14 @@ impl Machines {
             caller: Caller::default(),
             callee: Callee::default(),
             lending: Lending::new(id),
+            probes: Probes::new(id),
             nodes: Nodes::default(),
             calls: Calls::default(),
             objects: Objects::default(),
             actors: Actors::default(),
             spawns: Spawns::default(),
             recorded: Recorded::default(),
+            cycles: Cycles::default(),
             todo: VecDeque::new(),
             now: Duration::ZERO,
             over: false,
@@ -181,6 +191,8 @@ impl Machines {
             Event::ExportRead(object, outcome) => self.export_read(object, &outcome),
             Event::ObjectDropped(object) => self.object_dropped(object),
             Event::HandleDropped(actor) => self.handle_dropped(actor),
+            Event::WaitBegan(waiter, number, on) => self.wait_began(waiter, number, on),
+            Event::WaitEnded(number) => self.wait_ended(number),
             Event::Spawn(asked) => self.place(asked),
             Event::SpawnHere(from, spawn, package) => self.spawn_here(from, *spawn, package),
             Event::StartHere(record, life, package) => self.start_here(record, life, package),
@@ -230,19 +242,24 @@ impl Machines {
             self.membership.wake_at(),
             self.directory.wake_at(),
             self.caller.wake_at(),
+            self.probes.wake_at(),
             self.nodes.wake_at(),
         ];
         times.into_iter().flatten().min()
     }
 
     fn tick(&mut self) {
-        let due = |at: Option<Duration>| at.is_some_and(|at| at <= self.now);
+        let now = self.now;
+        let due = |at: Option<Duration>| at.is_some_and(|at| at <= now);
         let (directory, caller) = (due(self.directory.wake_at()), due(self.caller.wake_at()));
         if directory {
             self.directory(DirectoryEvent::Tick);
         }
         if caller {
             self.caller(CallerEvent::Tick);
+        }
+        if due(self.probes.wake_at()) {
+            self.probe(ProbesEvent::Tick);
         }
         self.tell_load();
     }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use host_core::control::NodeRecord;
 use host_core::placement::Request;
 use host_core::resources::Resources;
+use host_core::waits::Waiter;
 use host_core::{ActorId, Cause, ClusterId, Error, JobId, NodeId, ObjectId};
 use host_proto::node::Message;
 use host_refs::{Args, Handle, ObjectRef};
@@ -180,6 +181,18 @@ impl Member {
     /// it, this life of it.
     pub fn actor_ended(&self, actor: ActorId, cause: Cause, message: String) {
         self.0.bring(Event::Ended(actor, cause, message));
+    }
+
+    /// An actor here begins to wait, among others, for calls that were sent
+    /// elsewhere: those that make these objects. The wait, by its number, is
+    /// among those of [`Local::waits`] already.
+    pub fn wait_began(&self, waiter: Waiter, number: u64, objects: Vec<ObjectId>) {
+        self.0.bring(Event::WaitBegan(waiter, number, objects));
+    }
+
+    /// That wait is over.
+    pub fn wait_ended(&self, number: u64) {
+        self.0.bring(Event::WaitEnded(number));
     }
 
     /// A job that began here is over: its actors end on all nodes.

@@ -255,7 +255,7 @@ impl Machines {
             }
             Kind::Seek(seek) => self.take_seek(from, seek)?,
             Kind::Sought(sought) => self.take_sought(from, sought)?,
-            Kind::Probe(_) => {}
+            Kind::Probe(probe) => self.take_probe(from, probe)?,
         }
         Ok(())
     }

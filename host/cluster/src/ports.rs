@@ -107,9 +107,6 @@ pub trait Local: Send + Sync {
 
     /// Looks at the waits of this node's actors.
     fn waits(&self, look: &mut dyn FnMut(&Waits));
-
-    /// A wait of this node's closes a circle over several nodes.
-    fn cycle(&self, wait: u64, error: Error);
 }
 
 /// The control store, as the rules ask it. Never on the path of a call.

@@ -5,6 +5,7 @@
 
 mod error;
 mod loan;
+mod probe;
 mod spec;
 
 use host_core::{ActorId, CallId, JobId, NodeId, ObjectId};
@@ -12,6 +13,7 @@ use host_proto::node as proto;
 
 pub(crate) use error::{error, read_error};
 pub(crate) use loan::{loan, read_loan};
+pub(crate) use probe::{probe, read_probe};
 pub(crate) use spec::{amounts, birth, read_amounts, read_birth, read_tries, tries};
 
 /// What is wrong with a message.

@@ -6,6 +6,7 @@ mod world;
 
 use host_cluster::Counts;
 use host_core::spec::{ActorSpec, Tries};
+use host_core::waits::Waiter;
 use host_core::{Cause, Error};
 use host_refs::{Args, Handle};
 
@@ -145,6 +146,41 @@ async fn a_cancelled_call_is_over_at_once() {
     let cancelled = within(stuck.outcome()).await.unwrap_err();
     assert!(matches!(&*cancelled, Error::Cancelled(_)));
     until("nothing is under way", || nodes.iter().all(|n| n.member.counts().calls == 0)).await;
+}
+
+#[tokio::test]
+async fn a_circle_of_waits_over_two_nodes_is_broken_with_its_name() {
+    let control = Control::new();
+    let nodes = cluster(&control, 2).await;
+    let here = nodes[0].spawn(whole_node()).await.unwrap();
+    let there = nodes[0].spawn(whole_node()).await.unwrap();
+    let (a, b) = (here.target().id(), there.target().id());
+    // The actor there holds a handle to the one here, to call it back.
+    let kept = carrying(Vec::new(), vec![here.clone()]);
+    nodes[0].ask(&there, "keep", kept).await.unwrap();
+    let back = nodes[1].host.kept(b).unwrap().handles[0].clone();
+    let first = nodes[0].call(&there, "stuck", Args::default());
+    let second = nodes[1].call(&back, "stuck", Args::default());
+    let waits = |node: &Node, waiter, on: &host_refs::ObjectRef, target| {
+        let ticket = node.host.waits.lock().begin(Waiter::Actor(waiter), &[Waiter::Actor(target)]);
+        node.member.wait_began(
+            Waiter::Actor(waiter),
+            ticket.as_ref().unwrap().number(),
+            vec![on.id()],
+        );
+        ticket.unwrap()
+    };
+    let (_one, _two) = (waits(&nodes[0], a, &first, b), waits(&nodes[1], b, &second, a));
+    let settled = within(async {
+        tokio::select! {
+            outcome = first.outcome() => outcome,
+            outcome = second.outcome() => outcome,
+        }
+    });
+    let error = settled.await.unwrap_err();
+    let named = |id: host_core::ActorId| error.to_string().contains(&id.to_string());
+    assert!(matches!(&*error, Error::Invalid(_)) && named(a) && named(b), "{error}");
+    assert!(!(first.is_settled() && second.is_settled()), "one call fails, not both");
 }
 
 #[tokio::test]

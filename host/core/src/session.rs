@@ -212,6 +212,7 @@ impl<P: Clone> Session<P> {
         if self.gone {
             return;
         }
+        self.forgive_stall(now);
         // Before what came meanwhile: a node that was paused has lost first.
         self.keep_grace(now, effects);
         match event {
@@ -269,6 +270,21 @@ impl<P: Clone> Session<P> {
     /// Frames that are kept, since the peer has not acknowledged them.
     pub fn unacked(&self) -> usize {
         self.unacked.len()
+    }
+
+    /// A node that comes late to its own timer did not listen meanwhile: that
+    /// says nothing of the peer, up to the time in which the peer gives up.
+    fn forgive_stall(&mut self, now: Duration) {
+        let late = self.wake_at().map_or(Duration::ZERO, |due| now.saturating_sub(due));
+        if late <= limits::SESSION_BEAT {
+            return;
+        }
+        let forgiven = late.min(limits::SESSION_GRACE);
+        let later = |since: Duration| since.saturating_add(forgiven).min(now);
+        self.silent_since = self.silent_since.map(later);
+        if let Link::Opening(_, since) = &mut self.link {
+            *since = later(*since);
+        }
     }
 
     fn keep_grace(&mut self, now: Duration, effects: &mut Vec<Effect<P>>) {

@@ -20,6 +20,11 @@ pub trait Target: Send + Sync {
     /// Whether it runs one call at a time.
     fn is_sequential(&self) -> bool;
 
+    /// Whether its calls go through the cluster.
+    fn is_elsewhere(&self) -> bool {
+        false
+    }
+
     /// The place of a method in the class.
     fn method_index(&self, name: &str) -> Result<u32, Error>;
 

@@ -183,6 +183,4 @@ impl Local for Here {
             look(&node.waits.lock());
         }
     }
-
-    fn cycle(&self, _wait: u64, _error: Error) {}
 }

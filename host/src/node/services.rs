@@ -96,7 +96,10 @@ impl Services for Inner {
         let begun = waits.begin(waiter, &makers);
         drop(waits);
         match begun {
-            Ok(ticket) => Ok(Box::new(Wait { node: self.this(), ticket: Some(ticket) })),
+            Ok(ticket) => {
+                let elsewhere = self.tell_wait(waiter, &ticket, on);
+                Ok(Box::new(Wait { node: self.this(), ticket: Some(ticket), elsewhere }))
+            }
             Err(cycle) => Err(self.cycle(&cycle.path)),
         }
     }
@@ -111,7 +114,7 @@ impl Services for Inner {
         // Nobody waits for the call yet: it cannot close a circle.
         let ticket = waits.begin(Waiter::Call(object.id()), &makers).ok();
         drop(waits);
-        Some(Arc::new(Wait { node: self.this(), ticket }))
+        Some(Arc::new(Wait { node: self.this(), ticket, elsewhere: false }))
     }
 
     fn exit(&self, caller: &Caller) {
@@ -159,6 +162,21 @@ fn makers(waits: &Waits, calls: &[(ObjectId, Option<ActorId>)]) -> Vec<Waiter> {
 }
 
 impl Inner {
+    /// Tells the cluster of a wait for calls elsewhere; whether it is one.
+    fn tell_wait(&self, waiter: Waiter, ticket: &Ticket, on: &[ObjectRef]) -> bool {
+        let Some(member) = self.cluster.get() else { return false };
+        let elsewhere = |object: &&ObjectRef| {
+            let producer = object.producer();
+            !object.is_settled() && producer.is_some_and(|producer| producer.is_elsewhere())
+        };
+        let objects: Vec<ObjectId> = on.iter().filter(elsewhere).map(ObjectRef::id).collect();
+        if objects.is_empty() {
+            return false;
+        }
+        member.wait_began(waiter, ticket.number(), objects);
+        true
+    }
+
     fn cycle(&self, path: &[Waiter]) -> Error {
         let actors = self.actors.lock();
         let left_out = path.len().saturating_sub(limits::EXPLAINED_ITEMS);
@@ -183,12 +201,17 @@ impl Inner {
 struct Wait {
     node: Arc<Inner>,
     ticket: Option<Ticket>,
+    /// Whether the cluster was told of it.
+    elsewhere: bool,
 }
 
 impl Drop for Wait {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            self.node.waits.lock().end(ticket);
+        let Some(ticket) = self.ticket.take() else { return };
+        let number = ticket.number();
+        self.node.waits.lock().end(ticket);
+        if let Some(member) = self.node.cluster.get().filter(|_| self.elsewhere) {
+            member.wait_ended(number);
         }
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Actor {
     mailbox: UnboundedSender<Letter>,
     /// Why it is dead, and the results that are owed.
     state: Mutex<(Option<Arc<Error>>, Vec<ObjectRef>)>,
+    /// What it was last told to keep.
+    pub(crate) kept: Mutex<Value>,
 }
 
 enum Letter {
@@ -45,7 +47,8 @@ impl Actor {
     ) -> Arc<Actor> {
         let (mailbox, letters) = unbounded_channel();
         let (handles, state) = (AtomicUsize::new(0), Mutex::default());
-        let actor = Arc::new(Actor { id, job, detached, host, handles, mailbox, state });
+        let kept = Mutex::default();
+        let actor = Arc::new(Actor { id, job, detached, host, handles, mailbox, state, kept });
         tokio::spawn(live(Arc::downgrade(&actor), letters, args, restarts));
         actor
     }
@@ -94,10 +97,16 @@ async fn live(me: Weak<Actor>, mut letters: UnboundedReceiver<Letter>, args: Arg
             }
             "keep" => {
                 kept = call.args.values;
+                if let Some(me) = me.upgrade() {
+                    *me.kept.lock() = kept.clone();
+                }
                 number(0)
             }
             "drop" => {
                 kept = Value::default();
+                if let Some(me) = me.upgrade() {
+                    *me.kept.lock() = Value::default();
+                }
                 number(0)
             }
             "read" => {

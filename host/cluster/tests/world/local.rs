@@ -10,7 +10,7 @@ use host_core::placement::Ledger;
 use host_core::resources::Resources;
 use host_core::waits::Waits;
 use host_core::{ActorId, Cause, Error, JobId, NodeId, ObjectId, PackageId};
-use host_refs::{Args, Handle, ObjectRef, Target, Value};
+use host_refs::{Args, Attached, Handle, ObjectRef, Target, Value};
 use parking_lot::Mutex;
 
 use super::actor::Actor;
@@ -23,6 +23,7 @@ pub(crate) struct Host {
     next: AtomicU64,
     actors: Mutex<HashMap<ActorId, Arc<Actor>>>,
     ledger: Mutex<Ledger>,
+    pub(crate) waits: Mutex<Waits>,
     member: OnceLock<Member>,
 }
 
@@ -35,6 +36,7 @@ impl Host {
             next: AtomicU64::new(1),
             actors: Mutex::default(),
             ledger: Mutex::new(Ledger::new(total)),
+            waits: Mutex::default(),
             member: OnceLock::new(),
         });
         control.has(id, &host);
@@ -52,6 +54,13 @@ impl Host {
     /// A handle to an actor that runs here.
     pub(crate) fn handle(&self, id: ActorId) -> Option<Handle> {
         self.actor(id).map(Handle::new)
+    }
+
+    /// The references that an actor which runs here keeps.
+    pub(crate) fn kept(&self, id: ActorId) -> Option<Attached> {
+        let actor = self.actors.lock().get(&id).cloned()?;
+        let kept = actor.kept.lock().clone();
+        kept.attached.map(|all| *all)
     }
 
     /// An actor ends: its calls, then whoever is told.
@@ -140,10 +149,8 @@ impl Local for Host {
     }
 
     fn waits(&self, look: &mut dyn FnMut(&Waits)) {
-        look(&Waits::default());
+        look(&self.waits.lock());
     }
-
-    fn cycle(&self, _: u64, _: Error) {}
 }
 
 impl Host {

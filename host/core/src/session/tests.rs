@@ -151,10 +151,22 @@ fn an_open_connection_that_says_nothing_is_lost_too() {
     let mut session = up();
     let beat = |received| transmit(1, Packet::Beat { epoch: 1, received });
     assert_eq!(handle(&mut session, 250, Event::Tick), [beat(0)]);
+    assert_eq!(handle(&mut session, 500, Event::Tick), [beat(0)]);
+    assert_eq!(handle(&mut session, 750, Event::Tick), [beat(0)]);
     assert_eq!(
         handle(&mut session, 1_000, Event::Tick),
         [Effect::Lost(1), Effect::Close(LinkId(1))]
     );
+}
+
+#[test]
+fn a_node_that_was_stalled_does_not_blame_its_peer() {
+    let mut session = up();
+    let beat = Packet::Beat { epoch: 1, received: 0 };
+    // The beat of 250 ms is sent at 1,100: nobody listened before.
+    assert_eq!(handle(&mut session, 1_100, Event::Tick), [transmit(1, beat.clone())]);
+    assert_eq!(receive(&mut session, 1_101, 1, beat), []);
+    assert!(session.is_up());
 }
 
 #[test]
