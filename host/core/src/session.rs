@@ -140,6 +140,9 @@ pub struct Session<P> {
     /// said in this epoch that could be lost.
     silent_since: Option<Duration>,
     beat_at: Duration,
+    /// When something last happened to it: a peer is silent only as far as
+    /// somebody listened.
+    listened: Duration,
     redial: Redial,
     refused: bool,
     gone: bool,
@@ -175,6 +178,7 @@ impl<P: Clone> Session<P> {
             acknowledged: 0,
             silent_since: None,
             beat_at: Duration::ZERO,
+            listened: Duration::ZERO,
             redial: Redial::Idle,
             refused: false,
             gone: false,
@@ -195,7 +199,10 @@ impl<P: Clone> Session<P> {
             let (frames, bytes) = (self.unacked.len(), self.unacked.bytes());
             return Err(Full { peer: self.peer, frames, bytes, payload });
         }
-        self.silent_since.get_or_insert(now);
+        if self.silent_since.is_none() {
+            self.silent_since = Some(now);
+            self.listened = now;
+        }
         let number = self.unacked.push(payload.clone(), bytes);
         match self.link {
             Link::Open(link) => self.transmit(now, link, number, payload, effects),
@@ -245,7 +252,10 @@ impl<P: Clone> Session<P> {
 
     /// When [`Event::Tick`] is due.
     pub fn wake_at(&self) -> Option<Duration> {
-        let grace = self.silent_since.map(|since| since.saturating_add(limits::SESSION_GRACE));
+        let grace = self.silent_since.map(|since| {
+            let listens = self.listened.saturating_add(limits::SESSION_BEAT);
+            since.saturating_add(limits::SESSION_GRACE).min(listens)
+        });
         let link = match self.link {
             Link::None => match self.redial {
                 Redial::At(at, _) => Some(at),
@@ -275,7 +285,9 @@ impl<P: Clone> Session<P> {
     /// A node that comes late to its own timer did not listen meanwhile: that
     /// says nothing of the peer, up to the time in which the peer gives up.
     fn forgive_stall(&mut self, now: Duration) {
-        let late = self.wake_at().map_or(Duration::ZERO, |due| now.saturating_sub(due));
+        let due = self.listened.saturating_add(limits::SESSION_BEAT);
+        self.listened = now;
+        let late = now.saturating_sub(due);
         if late <= limits::SESSION_BEAT {
             return;
         }
