@@ -41,8 +41,18 @@ pub(crate) async fn serve(
 ) {
     let time = door.bounds.handshake_time;
     match timeout(time, arrive(&door, tcp, address, seat)).await {
-        Ok(Some((Transport::Tls(stream), visitor))) => run(door, *stream, visitor).await,
-        Ok(Some((Transport::Plain(stream), visitor))) => run(door, stream, visitor).await,
+        Ok(Some((Transport::Tls(stream), visitor))) => {
+            // Known beforehand, HTTP/2 begins with the server's first word,
+            // for which our own clients wait to know whether they are in.
+            let version = match stream.get_ref().1.alpn_protocol() {
+                Some(b"h2") => Builder::http2_only,
+                _ => Builder::http1_only,
+            };
+            run(door, *stream, visitor, version).await;
+        }
+        Ok(Some((Transport::Plain(stream), visitor))) => {
+            run(door, stream, visitor, std::convert::identity).await;
+        }
         Ok(None) => {}
         Err(_) => door.refusals.note(address, Reason::Slow, || format!("no handshake in {time:?}")),
     }
@@ -120,12 +130,16 @@ fn recognise(
 }
 
 /// Serves requests until the connection ends, or has to.
-async fn run<S>(door: Arc<Door>, stream: S, visitor: Visitor)
-where
+async fn run<S>(
+    door: Arc<Door>,
+    stream: S,
+    visitor: Visitor,
+    version: fn(Builder<TokioExecutor>) -> Builder<TokioExecutor>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let visitor = Arc::new(visitor);
-    let builder = http(&door, &visitor);
+    let builder = version(http(&door, &visitor));
     let (desk, guest) = (door.clone(), visitor.clone());
     let service = service_fn(move |request| {
         let (door, visitor) = (desk.clone(), guest.clone());

@@ -5,13 +5,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use host_identity::{Expect, LocalToken};
-use http::Uri;
+use http::header::{AUTHORIZATION, HeaderValue};
+use http::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
-use tonic::metadata::{Ascii, MetadataValue};
-use tonic::service::Interceptor;
-use tonic::service::interceptor::InterceptedService;
+use tonic::body::Body;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Status};
 use tower_service::Service;
 
 use crate::stream::Stream;
@@ -27,12 +25,12 @@ pub struct Dialler {
 }
 
 /// A channel for a client's requests: over TLS, or on the same machine with
-/// the owner's token.
-pub type Client = InterceptedService<Channel, Authorization>;
-
-/// What a client adds to each request: the owner's token, or nothing.
+/// the owner's token, which it adds to each. For tonic's generated clients.
 #[derive(Clone, Debug)]
-pub struct Authorization(Option<MetadataValue<Ascii>>);
+pub struct Client {
+    channel: Channel,
+    authorization: Option<HeaderValue>,
+}
 
 /// Makes the connections of one channel.
 #[derive(Clone, Debug)]
@@ -75,7 +73,7 @@ impl Dialler {
     /// Those of [`dial`](Dialler::dial).
     pub async fn client(&self, address: &str) -> Result<Client, Error> {
         let channel = self.dial(address, Expect::AnyNode).await?;
-        Ok(InterceptedService::new(channel, Authorization(None)))
+        Ok(Client { channel, authorization: None })
     }
 
     fn prepare(&self, address: &str, expect: Expect) -> Result<(Endpoint, Connector), Error> {
@@ -96,16 +94,16 @@ pub async fn local(address: SocketAddr, token: &LocalToken) -> Result<Client, Er
         return Err(Error::Address { address: address.to_string(), why });
     }
     let text = format!("Bearer {}", *token.reveal());
-    let mut value: MetadataValue<Ascii> =
-        text.parse().map_err(|error| Error::failed("writing a header", error))?;
-    value.set_sensitive(true);
+    let authorization = HeaderValue::from_str(&text);
+    let mut authorization = authorization.map_err(|error| Error::failed("the token", error))?;
+    authorization.set_sensitive(true);
     let endpoint = endpoint(&address.to_string())?.connect_timeout(limits::DIAL_TIME);
     let channel = endpoint.connect().await.map_err(|error| Error::Connect {
         address: address.to_string(),
         why: error::text(&error),
         advice: "check that the host runs",
     })?;
-    Ok(InterceptedService::new(channel, Authorization(Some(value))))
+    Ok(Client { channel, authorization: Some(authorization) })
 }
 
 /// Whether an address is on this machine, and cannot be anywhere else.
@@ -181,12 +179,20 @@ impl Service<Uri> for Connector {
     }
 }
 
-impl Interceptor for Authorization {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(value) = &self.0 {
-            request.metadata_mut().insert("authorization", value.clone());
+impl Service<Request<Body>> for Client {
+    type Response = Response<Body>;
+    type Error = tonic::transport::Error;
+    type Future = <Channel as Service<Request<Body>>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Service::<Request<Body>>::poll_ready(&mut self.channel, cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        if let Some(value) = &self.authorization {
+            request.headers_mut().insert(AUTHORIZATION, value.clone());
         }
-        Ok(request)
+        self.channel.call(request)
     }
 }
 

@@ -71,6 +71,13 @@ pub enum Error {
         /// Its name.
         name: Name,
     },
+    /// The folder belongs to the founder of a cluster, which needs nobody to
+    /// let it in.
+    #[error("{} has the authority of a cluster: start without joining one", folder.display())]
+    Founder {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The cluster was founded by another host.
     #[error(
         "cluster {cluster} was founded by another host, which has its authority: make a token \

@@ -114,12 +114,15 @@ impl Identity {
     /// # Errors
     /// [`Error::Connect`], [`Error::Refused`] and [`Error::Answer`] say what
     /// to do; [`Error::AnotherCluster`] if the folder belongs to a member of
-    /// another; [`Error::Identity`] and [`Error::File`] for its files.
+    /// another, and [`Error::Founder`] if to its founder; [`Error::Identity`] and [`Error::File`] for its files.
     pub async fn join(folder: &Path, joining: Joining, clock: Clock) -> Result<Identity, Error> {
         let (folder, from, ca) = (folder.to_owned(), folder.to_owned(), joining.token.ca());
         let key = on_disk(move || {
             make_folder(&from)?;
-            if let Some(Membership { cluster, .. }) = Membership::load(&from)? {
+            if let Some(Membership { cluster, authority }) = Membership::load(&from)? {
+                if authority.is_none() {
+                    return Err(Error::Founder { folder: from });
+                }
                 let holding = Holding::load(&from, HOLDING, cluster)?;
                 if holding.is_none_or(|holding| holding.ca().hash() != ca) {
                     return Err(Error::AnotherCluster { folder: from, cluster });
@@ -203,11 +206,16 @@ impl Identity {
         .await
     }
 
-    /// Shows another certificate from now on, and after a restart.
+    /// Shows another certificate from now on, and after a restart. One that
+    /// cannot be saved is shown all the same.
     pub(crate) async fn replace(&self, holding: Holding) -> Result<(), Error> {
-        self.0.endpoint.replace(&holding)?;
-        let folder = self.0.folder.clone();
-        on_disk(move || Ok(holding.save(&folder, HOLDING)?)).await
+        let (folder, endpoint) = (self.0.folder.clone(), self.0.endpoint.clone());
+        on_disk(move || {
+            let saved = holding.save(&folder, HOLDING);
+            endpoint.replace(&holding)?;
+            Ok(saved?)
+        })
+        .await
     }
 
     /// From now on these certificates count no longer.

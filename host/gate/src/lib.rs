@@ -40,7 +40,7 @@ mod seats;
 mod service;
 mod stream;
 
-pub use dialler::{Authorization, Client, Dialler, local};
+pub use dialler::{Client, Dialler, local};
 pub use error::Error;
 pub use gate::{Bounds, Config, Gate};
 pub use guarded::Guarded;

@@ -130,8 +130,12 @@ fn unreached(address: &str, error: &io::Error) -> Error {
         }
         (None, _) => "check the address",
     };
-    let why = match error.kind() {
-        io::ErrorKind::TimedOut => format!("no answer within {:?}", limits::DIAL_TIME),
+    let why = match (tls, error.kind()) {
+        // Our own words about a certificate, which rustls passes on.
+        (Some(rustls::Error::InvalidCertificate(CertificateError::Other(ours))), _) => {
+            ours.0.to_string()
+        }
+        (None, io::ErrorKind::TimedOut) => format!("no answer within {:?}", limits::DIAL_TIME),
         _ => crate::error::text(error),
     };
     Error::Connect { address: address.to_owned(), why, advice }
