@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use host_control::{ControlStore, Key, Transaction};
+use host_control::ControlStore;
 use host_core::ClusterId;
 use host_identity::{
-    Authority, Certificate, Cut, Endpoint, Holding, Name, PrivateKey, Renewal, Revocations,
-    RevocationsHandle, Subject, record, renewal,
+    Certificate, Cut, Endpoint, Holding, Name, PrivateKey, Renewal, Revocations, RevocationsHandle,
+    Subject, renewal,
 };
 use parking_lot::Mutex;
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
@@ -18,14 +18,13 @@ use tokio::sync::watch;
 
 use crate::joining::{self, Joining};
 use crate::member::make_folder;
-use crate::records::{Records, deadline};
-use crate::{Error, Membership, Registrar};
+use crate::{Dialler, Error, Membership, Registrar, founding};
 
 /// The file of the certificate, with its key and the authority's certificate.
-const HOLDING: &str = "identity.pem";
+pub(crate) const HOLDING: &str = "identity.pem";
 
 /// The file of the key alone, which is there before the first certificate is.
-const KEY: &str = "identity.key";
+pub(crate) const KEY: &str = "identity.key";
 
 /// Says what time of day it is.
 pub type Clock = Arc<dyn TimeProvider>;
@@ -78,34 +77,9 @@ impl Identity {
         store: Arc<dyn ControlStore>,
         clock: Clock,
     ) -> Result<(Identity, Registrar), Error> {
-        let (folder, folder_again) = (folder.to_owned(), folder.to_owned());
-        let cluster = store.cluster(deadline()).await?;
-        let records = Records { store: store.clone() };
-        let known = records.get(record::CA_KEY).await?;
-        let (now, known_again) = (now(&clock)?, known.clone());
-        let authority = on_disk(move || {
-            make_folder(&folder)?;
-            check_member(&folder, cluster)?;
-            let elsewhere = || Error::FoundedElsewhere { cluster };
-            match (Authority::load(&folder, cluster, now)?, known_again) {
-                (Some(ours), None) => Ok(ours),
-                (Some(ours), Some(known)) if ours.certificate().der()[..] == known => Ok(ours),
-                (_, Some(_)) => Err(elsewhere()),
-                (None, None) => {
-                    let authority = Authority::create(cluster, now)?;
-                    authority.save(&folder)?;
-                    Ok(authority)
-                }
-            }
-        })
-        .await?;
-        if known.is_none() {
-            announce(&records, cluster, &authority).await?;
-        }
-        let registrar = Registrar::new(authority, store, clock.clone());
-        let holding = own_holding(&folder_again, cluster, name, &registrar, now).await?;
-        let membership = Membership { cluster, authority: None };
-        Ok((Identity::settle(&folder_again, holding, membership, clock).await?, registrar))
+        let (holding, registrar) = founding::found(folder, name, store, &clock).await?;
+        let membership = Membership { cluster: holding.ca().cluster(), authority: None };
+        Ok((Identity::settle(folder, holding, membership, clock).await?, registrar))
     }
 
     /// Joins a cluster with a token, as a node or as a client: the token says
@@ -188,6 +162,22 @@ impl Identity {
         let membership = Membership { cluster: self.0.cluster, authority: Some(address) };
         let folder = self.0.folder.clone();
         on_disk(move || membership.save(&folder)).await
+    }
+
+    /// Renews the certificate, if it is time to: for clients, which have no
+    /// [`Keeper`](crate::Keeper). Whether it was.
+    ///
+    /// # Errors
+    /// [`Error::Connect`], [`Error::Refused`], [`Error::Answer`]; also if this
+    /// is the host that has the authority.
+    pub async fn renew_if_due(&self) -> Result<bool, Error> {
+        let validity = self.0.endpoint.certificate().validity();
+        if renewal(validity, self.now()?) != Renewal::Now {
+            return Ok(false);
+        }
+        let dialler = Dialler::new(self.clone());
+        self.replace(joining::renew(self, &dialler).await?).await?;
+        Ok(true)
     }
 
     /// What its clock says.
@@ -285,73 +275,13 @@ impl Identity {
     }
 }
 
-/// Refuses the folder of another cluster's member.
-fn check_member(folder: &Path, cluster: ClusterId) -> Result<(), Error> {
-    match Membership::load(folder)? {
-        Some(other) if other.cluster != cluster => {
-            Err(Error::AnotherCluster { folder: folder.to_owned(), cluster: other.cluster })
-        }
-        Some(_) | None => Ok(()),
-    }
-}
-
-/// Writes the authority's certificate into the control store.
-async fn announce(
-    records: &Records,
-    cluster: ClusterId,
-    authority: &Authority,
-) -> Result<(), Error> {
-    let key = Key::new(record::CA_KEY)?;
-    let der = authority.certificate().der().to_vec();
-    let transaction = Transaction::new().absent(key.clone()).put(key, der.clone());
-    let outcome = records.store.transact(&transaction, deadline()).await;
-    if outcome.is_ok_and(|outcome| outcome.succeeded) {
-        return Ok(());
-    }
-    // Somebody was faster, or it is not known whether it was done.
-    match records.get(record::CA_KEY).await? {
-        Some(known) if known == der => Ok(()),
-        Some(_) => Err(Error::FoundedElsewhere { cluster }),
-        None => Err(Error::Overtaken { what: "founding the cluster" }),
-    }
-}
-
-/// The founder's own certificate: the one it has, or a new one.
-async fn own_holding(
-    folder: &Path,
-    cluster: ClusterId,
-    name: Name,
-    registrar: &Registrar,
-    now: UnixTime,
-) -> Result<Holding, Error> {
-    let (folder, wanted) = (folder.to_owned(), name.clone());
-    let (holding, key) = on_disk(move || {
-        let holding = Holding::load(&folder, HOLDING, cluster)?;
-        match &holding {
-            Some(holding) if *holding.certificate().subject().name() != wanted => {
-                let name = holding.certificate().subject().name().clone();
-                Err(Error::AnotherName { folder, name })
-            }
-            _ => Ok((holding, PrivateKey::load_or_draw(&folder, KEY)?)),
-        }
-    })
-    .await?;
-    let lives = |holding: &Holding| {
-        matches!(renewal(holding.certificate().validity(), now), Renewal::At(_))
-    };
-    match holding.filter(lives) {
-        Some(holding) => Ok(holding),
-        None => registrar.grant(Subject::Node { name }, key).await,
-    }
-}
-
 /// What a clock says.
 pub(crate) fn now(clock: &Clock) -> Result<UnixTime, Error> {
     clock.current_time().ok_or_else(|| Error::failed("reading the clock", "it says none"))
 }
 
 /// Reads and writes files where that may take its time.
-async fn on_disk<T: Send + 'static>(
+pub(crate) async fn on_disk<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     let done = tokio::task::spawn_blocking(work).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use host_control::{Change, ControlStore, Prefix};
 use host_identity::{
-    Error as IdentityError, Holding, Renewal, Revocation, Revocations, Serial, record, renewal,
+    Error as IdentityError, Renewal, Revocation, Revocations, Serial, record, renewal,
 };
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -13,7 +13,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::records::{Records, deadline};
-use crate::{Dialler, Error, Identity, Registrar, joining, limits};
+use crate::{Error, Identity, Registrar, limits};
 
 /// Renews the certificate of an identity in time, and has its handshakes and
 /// connections look at the revocations that the control store knows.
@@ -135,11 +135,10 @@ impl Keeping {
 
     /// Renews the certificate whenever it is time.
     async fn renew(self) {
-        let dialler = Dialler::new(self.identity.clone());
         let mut backoff = Backoff::new();
         loop {
             let wait = match self.time_to_renew() {
-                Ok(None) => match self.renew_once(&dialler).await {
+                Ok(None) => match self.renew_once().await {
                     Ok(()) => {
                         backoff = Backoff::new();
                         continue;
@@ -178,16 +177,18 @@ impl Keeping {
         }
     }
 
-    async fn renew_once(&self, dialler: &Dialler) -> Result<(), Error> {
-        let holding: Holding = match &self.registrar {
+    async fn renew_once(&self) -> Result<(), Error> {
+        match &self.registrar {
             Some(registrar) => {
                 let (holding, key) = self.identity.holding().await?;
-                registrar.grant(holding.certificate().subject().clone(), key).await?
+                let subject = holding.certificate().subject().clone();
+                self.identity.replace(registrar.grant(subject, key).await?).await?;
             }
-            None => joining::renew(&self.identity, dialler).await?,
-        };
-        let until_s = holding.certificate().validity().until.as_secs();
-        self.identity.replace(holding).await?;
+            None => {
+                self.identity.renew_if_due().await?;
+            }
+        }
+        let until_s = self.identity.endpoint().certificate().validity().until.as_secs();
         tracing::info!(until_s, "the certificate was renewed");
         Ok(())
     }

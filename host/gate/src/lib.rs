@@ -25,6 +25,7 @@
 mod connection;
 mod dialler;
 mod error;
+mod founding;
 mod gate;
 mod guarded;
 mod identity;

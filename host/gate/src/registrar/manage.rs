@@ -128,3 +128,53 @@ impl Registrar {
         Ok(all)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    use host_control::Embedded;
+    use host_identity::{Kind, PrivateKey, Uses};
+    use rustls::time_provider::TimeProvider;
+    use rustls_pki_types::UnixTime;
+
+    use super::*;
+    use crate::Identity;
+
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    #[derive(Debug)]
+    struct Clock(AtomicU64);
+
+    impl TimeProvider for Clock {
+        fn current_time(&self) -> Option<UnixTime> {
+            Some(UnixTime::since_unix_epoch(Duration::from_secs(self.0.load(Ordering::Relaxed))))
+        }
+    }
+
+    #[tokio::test]
+    async fn what_means_nothing_any_more_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(Embedded::open(folder.path(), None).await.unwrap());
+        let clock = Arc::new(Clock(AtomicU64::new(1_800_000_000)));
+        let (home, name) = (folder.path().join("alpha"), "alpha".parse().unwrap());
+        let founded = Identity::found(&home, name, store, clock.clone()).await;
+        let (_, registrar) = founded.unwrap();
+        for lifetime in [DAY, 60 * DAY] {
+            let (kind, uses, note) = (Kind::Node, Uses::Many, String::new());
+            let order = Order { kind, uses, name: None, lifetime, note };
+            registrar.create_token(order).await.unwrap();
+        }
+        let subject = Subject::Node { name: "beta".parse().unwrap() };
+        registrar.grant(subject.clone(), PrivateKey::draw().unwrap()).await.unwrap();
+        registrar.revoke_identity(&subject).await.unwrap();
+        let revoked = async || registrar.records.list(record::REVOCATIONS).await.unwrap().1.len();
+        registrar.tidy().await.unwrap();
+        assert_eq!((registrar.tokens().await.unwrap().len(), revoked().await), (2, 1));
+        clock.0.fetch_add(31 * DAY.as_secs(), Ordering::Relaxed);
+        registrar.tidy().await.unwrap();
+        assert_eq!((registrar.tokens().await.unwrap().len(), revoked().await), (1, 0));
+    }
+}

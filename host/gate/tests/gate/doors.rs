@@ -63,7 +63,7 @@ async fn certificate_of_another_cluster_is_refused_in_the_handshake() {
 #[tokio::test]
 async fn strangers_who_say_nothing_or_rubbish_cost_nobody_else_anything() {
     let cluster = Cluster::with(|config| {
-        config.bounds.handshake_time = Duration::from_millis(300);
+        config.bounds.handshake_time = Duration::from_secs(2);
         config.bounds.strangers_max = 4;
     })
     .await;
@@ -151,19 +151,23 @@ async fn headers_without_end_are_refused_and_the_connection_lives() {
 }
 
 #[tokio::test]
-async fn idle_connection_ends_and_its_channel_makes_another() {
-    let cluster = Cluster::with(|config| {
-        config.bounds.stranger_time = Duration::from_millis(50);
-        config.bounds.idle_time = Duration::from_millis(50);
+async fn idle_connection_ends_and_a_busy_one_does_not() {
+    let cluster = Cluster::found().await;
+    let dialler = Dialler::new(cluster.client("person", Role::Read).await);
+    let joins = JoinService::elsewhere(cluster.identity.clone());
+    let idle_time = Duration::from_millis(500);
+    let gate = open(&cluster.identity, joins, |config| {
+        config.bounds.stranger_time = idle_time;
+        config.bounds.idle_time = idle_time;
         config.bounds.connections_per_member = 1;
     })
     .await;
-    let dialler = Dialler::new(cluster.client("person", Role::Read).await);
-    let first = dialler.dial(&cluster.address(), expect("alpha")).await.unwrap();
+    let address = gate.address().to_string();
+    let first = dialler.dial(&address, expect("alpha")).await.unwrap();
     // The one connection is given back although its channel is still held.
     let dial = async {
         loop {
-            match dialler.dial(&cluster.address(), expect("alpha")).await {
+            match dialler.dial(&address, expect("alpha")).await {
                 Ok(second) => break second,
                 Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
             }
@@ -172,7 +176,7 @@ async fn idle_connection_ends_and_its_channel_makes_another() {
     let mut second = tokio::time::timeout(LONG, dial).await.unwrap();
     // What is under way is not idle.
     let body = hang(&mut second).await;
-    let quiet = tokio::time::timeout(Duration::from_millis(300), end_of(body)).await;
+    let quiet = tokio::time::timeout(3 * idle_time, end_of(body)).await;
     assert!(quiet.is_err(), "it ended");
     drop((first, second));
 }

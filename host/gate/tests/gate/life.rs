@@ -87,6 +87,15 @@ async fn certificates_are_renewed_and_shown_at_once() {
     let dialler = Dialler::new(cluster.identity.clone());
     let mut channel = dialler.dial(&gate.address().to_string(), expect("beta")).await.unwrap();
     assert_eq!(who(&mut channel).await.unwrap(), "node alpha");
+    // A client renews when it is used, if it is time.
+    assert!(!person.renew_if_due().await.unwrap());
+    cluster.clock.forward(30 * DAY);
+    let before = serial(&cluster.identity);
+    let store = dyn_store(&cluster.store);
+    let _keeper = Keeper::start(cluster.identity.clone(), store, Some(cluster.registrar.clone()));
+    until("the founder renews", || serial(&cluster.identity) != before).await;
+    assert!(person.renew_if_due().await.unwrap());
+    assert!(!person.renew_if_due().await.unwrap());
 }
 
 #[tokio::test]
