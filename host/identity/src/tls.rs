@@ -17,7 +17,10 @@ use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
-use rustls::{ClientConfig, ServerConfig, ServerConnection, SignatureScheme, crypto, version};
+use rustls::{
+    ClientConfig, ClientConnection, ServerConfig, ServerConnection, SignatureScheme, crypto,
+    version,
+};
 use rustls_pki_types::{ServerName, UnixTime};
 
 pub use self::pinned::PinnedClient;
@@ -167,6 +170,18 @@ impl Endpoint {
         }
         let peer = certificate.subject().clone().into();
         Ok(Admitted { peer, certificate: Some(certificate) })
+    }
+
+    /// The certificate of whom we connected to with this member's
+    /// [`client_config`](Endpoint::client_config), once the handshake is done:
+    /// to cut the connection when it counts no longer.
+    ///
+    /// # Errors
+    /// [`Error::Untrusted`] if the time passed in between.
+    pub fn reached(&self, connection: &ClientConnection) -> Result<Certificate, Error> {
+        let shown = connection.peer_certificates().and_then(<[_]>::first);
+        let shown = shown.ok_or(Untrusted::Missing)?;
+        Ok(Certificate::verify(shown, &self.ca, Use::Server, self.now()?)?)
     }
 
     /// The revocations that handshakes look at.
