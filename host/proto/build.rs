@@ -3,8 +3,15 @@
 use std::error::Error;
 
 /// The contracts, each a file of `proto/`.
-const FILES: [&str; 6] =
-    ["control.proto", "etcd.proto", "identity.proto", "join.proto", "node.proto", "session.proto"];
+const FILES: [&str; 7] = [
+    "content.proto",
+    "control.proto",
+    "etcd.proto",
+    "identity.proto",
+    "join.proto",
+    "node.proto",
+    "session.proto",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");

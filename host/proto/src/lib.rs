@@ -49,6 +49,11 @@ contract! {
 }
 
 contract! {
+    /// Bulk bytes between nodes: `proto/content.proto`.
+    content, "greenroom.content.v1"
+}
+
+contract! {
     /// What the frames of sessions carry: `proto/node.proto`.
     node, "greenroom.node.v1"
 }
