@@ -12,6 +12,8 @@ mod store;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::error::Cause;
 use crate::id::{ActorId, ClusterId, GroupId, NodeId, PackageId};
 use crate::placement::{Labels, Request as Placing};
@@ -125,6 +127,11 @@ pub struct ActorRecord {
     pub max_restarts: Tries,
     /// Whether it outlives its creator's job.
     pub detached: bool,
+    /// The node of its creator.
+    pub owner: NodeId,
+    /// What is needed to make it again elsewhere, at most
+    /// [`BIRTH_BYTES`](crate::limits::BIRTH_BYTES); the rules do not read it.
+    pub birth: Bytes,
     /// Namespace and name, if it has one.
     pub name: Option<(Arc<str>, Arc<str>)>,
     /// Restarts so far.

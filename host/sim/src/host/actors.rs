@@ -55,6 +55,8 @@ impl Member {
             request: Request::of(resources),
             max_restarts: spec.max_restarts,
             detached: true,
+            owner: from,
+            birth: Default::default(),
             name: spec.name.map(|name| ("default".into(), name.into())),
             restarts: 0,
             state: ActorState::On { node: self.id, incarnation: 0 },
