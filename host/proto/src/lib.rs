@@ -57,3 +57,8 @@ contract! {
     /// The records about identities: `proto/identity.proto`.
     identity, "greenroom.identity.v1"
 }
+
+contract! {
+    /// The records that the nodes of a cluster share: `proto/records.proto`.
+    records, "greenroom.records.v1"
+}
