@@ -31,7 +31,7 @@ pub(crate) enum Unreadable {
     #[error("it has version {0}, which this host does not know; update the host")]
     Version(u32),
     /// It breaks a rule.
-    #[error("it is damaged, or was written by something else: {0}")]
+    #[error("it is damaged, or of something else: {0}")]
     Malformed(&'static str),
     /// Something in it is past its bound.
     #[error("it has {count} {what}, more than {limit}")]

@@ -14,8 +14,6 @@
 //! `/` is `~1` (RFC 6901); a name stands last and is written as it is. A key
 //! has one text only, so that what is compared is what was written.
 
-use std::sync::Arc;
-
 use host_control::{Key as Path, Prefix as Paths};
 use host_core::control::{Key, Prefix};
 use host_core::spec::check_name;
@@ -62,9 +60,9 @@ pub(crate) fn from_path(path: &Path) -> Option<Key> {
         "nodes" => rest.parse().ok().map(Key::Node),
         "names" => {
             let (namespace, name) = rest.split_once('/')?;
-            let (namespace, name): (Arc<str>, _) = (unescape(namespace)?.into(), name.into());
+            let namespace = unescape(namespace)?;
             well_named(&namespace, name).ok()?;
-            Some(Key::Name { namespace, name: name.into() })
+            Some(Key::Name { namespace: namespace.into(), name: name.into() })
         }
         "actors" => rest.parse().ok().map(Key::Actor),
         "placed" => {

@@ -41,9 +41,10 @@ impl Records {
     /// several records answer, those that cannot be read are left out, and the
     /// log has each once.
     ///
-    /// The pages of a large range may be of different moments. The revision is
-    /// that of the first: a watch behind it misses nothing, and may tell again
-    /// what the answer has already.
+    /// The pages of a large range may be of different moments. The answer's
+    /// revision is that of the first, and has nothing that was made later; a
+    /// watch behind it misses nothing, and may tell again of records that were
+    /// written or deleted meanwhile.
     pub async fn ask(&self, request: Request) -> Answer {
         match self.answer(request).await {
             Ok(answer) => {
@@ -146,7 +147,12 @@ impl Records {
             let last = page.records.last().map(|record| record.key.clone());
             for record in page.records {
                 bytes += record.value.len();
-                entries.extend(self.entry_of(prefix, record));
+                // Made since the first page: left to the watch. Ids are given
+                // out in the order of revisions, and whoever sees a later one
+                // takes an earlier one that is missing for gone.
+                if record.created <= revision {
+                    entries.extend(self.entry_of(prefix, record));
+                }
             }
             if !page.more {
                 // The store's order is that of its keys' texts.

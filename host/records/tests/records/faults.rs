@@ -188,3 +188,31 @@ async fn a_record_that_cannot_be_read_is_left_out_and_not_taken_for_absent() {
     };
     assert_eq!(entries.len(), 1);
 }
+
+#[tokio::test]
+async fn what_is_made_between_two_pages_is_told_by_the_watch_and_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Patient::with_pages(folder.path(), 1).await;
+    let records = Records::new(store.clone());
+    let placed = |seq| Key::Placed(NodeId(1), ActorId { node: NodeId(1), seq });
+    for seq in [2, 4] {
+        let Answer::Committed(_) = records.ask(put(placed(seq), Value::Placed(0))).await else {
+            panic!("it is written");
+        };
+    }
+    let Answer::Entries { entries, .. } = records.ask(Request::Get(vec![placed(2)])).await else {
+        panic!("it is read");
+    };
+    let path = |seq| Path::new(format!("placed/n1/a{seq}@n1")).unwrap();
+    let raw = store.get(&path(2), Deadline::after(LONG)).await.unwrap().record.unwrap();
+    assert_eq!(entries[0].modified.0, raw.modified.number());
+    let made = Transaction::new().put(path(1), raw.value.clone()).put(path(3), raw.value);
+    *store.meanwhile.lock().unwrap() = Some(made);
+    let answer = records.ask(Request::Range(Prefix::AllPlaced)).await;
+    let Answer::Entries { entries, revision } = answer else { panic!("a range is read") };
+    let found: Vec<_> = entries.iter().map(|entry| entry.key.clone()).collect();
+    assert_eq!(found, [placed(2), placed(4)]);
+    let changes = records.watch(Prefix::AllPlaced, revision).take(2).collect::<Vec<_>>().await;
+    let told: Vec<_> = changes.into_iter().map(|change| change.key).collect();
+    assert_eq!(told, [placed(1), placed(3)]);
+}

@@ -1,7 +1,7 @@
 //! Stores that tests need.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use host_control::{
@@ -16,6 +16,8 @@ pub(crate) struct Patient {
     inner: Embedded,
     /// Records on a page.
     page_len: usize,
+    /// Done by somebody else once a page has been read.
+    pub(crate) meanwhile: Mutex<Option<Transaction>>,
 }
 
 impl Patient {
@@ -25,7 +27,7 @@ impl Patient {
 
     pub(crate) async fn with_pages(folder: &Path, page_len: usize) -> Arc<Patient> {
         let inner = Embedded::open(folder, None).await.unwrap();
-        Arc::new(Patient { inner, page_len })
+        Arc::new(Patient { inner, page_len, meanwhile: Mutex::default() })
     }
 
     pub(crate) async fn close(&self) {
@@ -45,7 +47,12 @@ impl ControlStore for Patient {
 
     async fn range(&self, range: &Range, deadline: Deadline) -> Result<Page, Error> {
         let range = Range { limit: range.limit.min(self.page_len), ..range.clone() };
-        self.inner.range(&range, deadline).await
+        let page = self.inner.range(&range, deadline).await;
+        let meanwhile = self.meanwhile.lock().unwrap().take();
+        if let Some(transaction) = meanwhile {
+            self.inner.transact(&transaction, deadline).await?;
+        }
+        page
     }
 
     async fn transact(&self, what: &Transaction, deadline: Deadline) -> Result<Outcome, Error> {
