@@ -3,13 +3,14 @@
 use std::error::Error;
 
 /// The contracts, each a file of `proto/`.
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "content.proto",
     "control.proto",
     "etcd.proto",
     "identity.proto",
     "join.proto",
     "node.proto",
+    "records.proto",
     "session.proto",
 ];
 

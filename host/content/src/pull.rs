@@ -103,7 +103,7 @@ impl Inner {
     async fn run(self: Arc<Self>, what: What, from: Vec<NodeId>) -> Result<Bytes, Error> {
         let mut last = None;
         for node in &from {
-            match self.from_one(what, *node).await {
+            match self.pull_from(what, *node).await {
                 Ok(bytes) => return Ok(bytes),
                 Err(Unhelpful::NotThere) => {}
                 Err(Unhelpful::Failed(why)) => {
@@ -119,7 +119,7 @@ impl Inner {
         })
     }
 
-    async fn from_one(&self, what: What, node: NodeId) -> Result<Bytes, Unhelpful> {
+    async fn pull_from(&self, what: What, node: NodeId) -> Result<Bytes, Unhelpful> {
         let channel = self.channel(node).await?;
         let mut first = open(&channel, what, 0, RANGE_BYTES).await?;
         let Some(chunk) = next(&mut first).await? else {

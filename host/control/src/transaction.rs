@@ -33,6 +33,8 @@ pub struct Compare {
 pub enum Test {
     /// It is not there.
     Absent,
+    /// It is there, whatever it holds.
+    Present,
     /// This revision created it.
     Created(Revision),
     /// This revision wrote it last.
@@ -164,7 +166,7 @@ impl Transaction {
         let compares = self.compares.iter().map(|compare| {
             let value = match &compare.test {
                 Test::Value(value) => value.len(),
-                Test::Absent | Test::Created(_) | Test::Modified(_) => 0,
+                Test::Absent | Test::Present | Test::Created(_) | Test::Modified(_) => 0,
             };
             3 * compare.key.bytes().len() + value
         });
@@ -189,7 +191,7 @@ impl Transaction {
         bound("the number of values asked for", answered, limits::VALUES_ANSWERED_MAX)?;
         let tested = self.compares.iter().filter_map(|compare| match &compare.test {
             Test::Value(value) => Some(value),
-            Test::Absent | Test::Created(_) | Test::Modified(_) => None,
+            Test::Absent | Test::Present | Test::Created(_) | Test::Modified(_) => None,
         });
         let written = self.writes.iter().filter_map(|write| match &write.kind {
             WriteKind::Put { value, .. } => Some(value),
@@ -218,7 +220,7 @@ impl Test {
     fn is_impossible(&self) -> bool {
         match self {
             Test::Created(revision) | Test::Modified(revision) => *revision == Revision::ZERO,
-            Test::Absent | Test::Value(_) => false,
+            Test::Absent | Test::Present | Test::Value(_) => false,
         }
     }
 
@@ -228,6 +230,7 @@ impl Test {
         match (self, record) {
             (Test::Absent, record) => record.is_none(),
             (_, None) => false,
+            (Test::Present, Some(_)) => true,
             (Test::Created(wanted), Some((created, _, _))) => *wanted == created,
             (Test::Modified(wanted), Some((_, modified, _))) => *wanted == modified,
             (Test::Value(wanted), Some((_, _, value))) => *wanted == value,

@@ -113,6 +113,7 @@ fn compare_to(compare: &Compare) -> proto::Compare {
     let Compare { key, test, answer } = compare;
     let test = match test {
         Test::Absent => proto::compare::Test::Absent(true),
+        Test::Present => proto::compare::Test::Present(true),
         Test::Created(revision) => proto::compare::Test::Created(revision.number()),
         Test::Modified(revision) => proto::compare::Test::Modified(revision.number()),
         Test::Value(value) => proto::compare::Test::Value(value.clone()),
@@ -128,10 +129,11 @@ fn compare_from(compare: proto::Compare) -> Result<Compare, Error> {
     let proto::Compare { key, test, answer_value } = compare;
     let test = match test {
         Some(proto::compare::Test::Absent(true)) => Test::Absent,
+        Some(proto::compare::Test::Present(true)) => Test::Present,
         Some(proto::compare::Test::Created(revision)) => Test::Created(Revision::new(revision)),
         Some(proto::compare::Test::Modified(revision)) => Test::Modified(Revision::new(revision)),
         Some(proto::compare::Test::Value(value)) => Test::Value(value),
-        Some(proto::compare::Test::Absent(false)) | None => {
+        Some(proto::compare::Test::Absent(false) | proto::compare::Test::Present(false)) | None => {
             return Err(malformed("a comparison without a test"));
         }
     };
@@ -214,6 +216,7 @@ mod tests {
                 test: Test::Value("x".into()),
                 answer: Answer::Value,
             })
+            .compare(Compare { key: key("h"), test: Test::Present, answer: Answer::Revisions })
             .put(key("e"), "1")
             .put_leased(key("f"), "2", LeaseId::new(7).unwrap())
             .delete(key("g"));
@@ -252,8 +255,9 @@ mod tests {
     #[test]
     fn messages_that_leave_out_what_matters_are_refused() {
         let key = Bytes::from("a");
-        let test = Some(proto::compare::Test::Absent(false));
-        for test in [test, None] {
+        let absent = Some(proto::compare::Test::Absent(false));
+        let present = Some(proto::compare::Test::Present(false));
+        for test in [absent, present, None] {
             let compare = proto::Compare { key: key.clone(), test, answer_value: false };
             assert!(transaction_from(vec![compare], vec![]).is_err());
         }

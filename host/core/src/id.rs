@@ -61,6 +61,11 @@ pub struct GroupId {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ClusterId(pub u128);
 
+/// The text is no id of this kind, as ids are printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("an id is printed like n1, or a7@n1")]
+pub struct NoId;
+
 /// The text is no cluster's id.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("a cluster id has 32 hexadecimal digits")]
@@ -132,6 +137,46 @@ impl ClusterId {
     }
 }
 
+impl FromStr for NodeId {
+    type Err = NoId;
+
+    fn from_str(text: &str) -> Result<NodeId, NoId> {
+        numbered(text, 'n').map(NodeId)
+    }
+}
+
+impl FromStr for ActorId {
+    type Err = NoId;
+
+    fn from_str(text: &str) -> Result<ActorId, NoId> {
+        born(text, 'a').map(|(seq, node)| ActorId { node, seq })
+    }
+}
+
+impl FromStr for GroupId {
+    type Err = NoId;
+
+    fn from_str(text: &str) -> Result<GroupId, NoId> {
+        born(text, 'g').map(|(seq, node)| GroupId { node, seq })
+    }
+}
+
+/// The number behind a letter, if it is written as numbers are printed: an id
+/// has one text.
+fn numbered<T: FromStr>(text: &str, letter: char) -> Result<T, NoId> {
+    let digits = text.strip_prefix(letter).ok_or(NoId)?;
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+    if !plain || (digits.starts_with('0') && digits.len() > 1) {
+        return Err(NoId);
+    }
+    digits.parse().map_err(|_| NoId)
+}
+
+fn born(text: &str, letter: char) -> Result<(u64, NodeId), NoId> {
+    let (number, node) = text.split_once('@').ok_or(NoId)?;
+    Ok((numbered(number, letter)?, node.parse()?))
+}
+
 impl fmt::Display for ClusterId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", self.0)
@@ -175,6 +220,20 @@ mod tests {
         let id = ActorId { node: NodeId(1), seq: 7 };
         assert_eq!(id.to_string(), "a7@n1");
         assert_eq!(Label { class: "Counter".into(), id }.to_string(), "Counter(a7@n1)");
+    }
+
+    #[test]
+    fn the_text_of_an_id_reads_back_and_no_other_does() {
+        let id = ActorId { node: NodeId(u32::MAX), seq: u64::MAX };
+        assert_eq!(id.to_string().parse(), Ok(id));
+        let id = GroupId { node: NodeId(0), seq: 10 };
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for text in ["", "n", "n01", "n+1", "n-1", "n4294967296", "1", "n1 ", "é1"] {
+            assert_eq!(text.parse::<NodeId>(), Err(NoId), "{text}");
+        }
+        for text in ["a1", "a1@", "a1@1", "g1@n1", "a01@n1", "a1@n1@n1", "@n1"] {
+            assert_eq!(text.parse::<ActorId>(), Err(NoId), "{text}");
+        }
     }
 
     #[test]

@@ -163,6 +163,16 @@ pub const LEASE_MARGIN: u32 = 5;
 /// again.
 pub const CONTROL_RETRY: Duration = Duration::from_millis(500);
 
+/// The control store has this long to answer a question. A new leader of etcd
+/// takes 1.3 s, and two renewals of a lease that are not answered still leave
+/// time for what follows.
+pub const CONTROL_TIME: Duration = Duration::from_secs(2);
+
+/// What the record of an actor has to make it again elsewhere: its options,
+/// and the arguments of its constructor, which travel inline up to about this
+/// size. Records are read by the page, and written at every restart.
+pub const BIRTH_BYTES: usize = 96 << 10;
+
 /// A peer that was not heard for so long is not reached: its calls in flight
 /// answer `Unavailable`. Four missed beats, and a pause of the network that
 /// TCP repairs within one retransmission.
@@ -207,10 +217,6 @@ pub const CALLS_UNDER_WAY: usize = 1_000_000;
 
 /// Places of actors that a node remembers while it has no call for them.
 pub const PLACES: usize = 100_000;
-
-/// What is recorded to make an actor again elsewhere: mostly the arguments of
-/// its constructor. A record of the control store stays small.
-pub const BIRTH_BYTES: usize = 96 << 10;
 
 /// Nodes that have gone and whose names are remembered, for messages.
 pub const GONE_NODES: usize = 1_000;
@@ -269,6 +275,7 @@ const _: () = assert!(SPILL_PERCENT < 100);
 const _: () = assert!(ASYNC_CONCURRENCY <= ASYNC_CONCURRENCY_MAX);
 const _: () = assert!(RESTART_DELAY_MAX.as_secs() < RESTART_HEALTHY.as_secs());
 const _: () = assert!(LEASE_MARGIN > 1 && LEASE_RENEWALS > 1);
+const _: () = assert!(CONTROL_TIME.as_millis() * 4 < LEASE_TTL.as_millis());
 const _: () = assert!(SESSION_BEAT.as_millis() * 4 <= SESSION_GRACE.as_millis());
 const _: () = assert!(SESSION_GRACE.as_millis() * 2 < LEASE_TTL.as_millis());
 const _: () = assert!(PREPARE_TIME.as_secs() < PREPARED_TIME.as_secs());

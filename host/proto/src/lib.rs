@@ -67,3 +67,8 @@ contract! {
     /// The records about identities: `proto/identity.proto`.
     identity, "greenroom.identity.v1"
 }
+
+contract! {
+    /// The records that the nodes of a cluster share: `proto/records.proto`.
+    records, "greenroom.records.v1"
+}

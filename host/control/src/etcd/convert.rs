@@ -88,11 +88,14 @@ impl Space {
     }
 
     fn compare(&self, compare: &Compare) -> proto::Compare {
+        let created = TargetUnion::CreateRevision;
         let (target, value) = match &compare.test {
-            Test::Absent => (CompareTarget::Create, TargetUnion::CreateRevision(0)),
-            Test::Created(revision) => {
-                (CompareTarget::Create, TargetUnion::CreateRevision(revision_to(*revision)))
+            Test::Absent => (CompareTarget::Create, created(0)),
+            Test::Present => {
+                let compare = equal(self.key(&compare.key), CompareTarget::Create, created(0));
+                return proto::Compare { result: CompareResult::Greater.into(), ..compare };
             }
+            Test::Created(revision) => (CompareTarget::Create, created(revision_to(*revision))),
             Test::Modified(revision) => {
                 (CompareTarget::Mod, TargetUnion::ModRevision(revision_to(*revision)))
             }

@@ -69,6 +69,8 @@ pub(crate) async fn comparisons_hold_or_tell_what_they_saw(fixture: Fixture) {
     let tests = [
         ("a", Test::Absent, false),
         ("b", Test::Absent, true),
+        ("a", Test::Present, true),
+        ("b", Test::Present, false),
         ("a", Test::Created(created), true),
         ("a", Test::Created(modified), false),
         ("a", Test::Modified(modified), true),

@@ -21,10 +21,10 @@ fn record(node: u32, seq: u64, restarts: u32, name: Option<&str>) -> Arc<ActorRe
         request: Placing::default(),
         max_restarts: Tries::AtMost(restarts),
         detached: true,
-        name: name.map(|name| ("default".into(), name.into())),
-        restarts: 0,
         owner: NodeId(node),
         birth: bytes::Bytes::new(),
+        name: name.map(|name| ("default".into(), name.into())),
+        restarts: 0,
         state: ActorState::On { node: NodeId(node), incarnation: 0 },
     })
 }

@@ -30,6 +30,16 @@ impl Amount {
         count.checked_mul(PER_ONE).map(Amount)
     }
 
+    /// From its ten-thousandths.
+    pub const fn from_ten_thousandths(count: u64) -> Amount {
+        Amount(count)
+    }
+
+    /// Its ten-thousandths: all of it, for borders that have to be exact.
+    pub const fn ten_thousandths(self) -> u64 {
+        self.0
+    }
+
     /// For programs that show it; the value is rounded past 53 bits.
     pub fn as_f64(self) -> f64 {
         self.0 as f64 / PER_ONE as f64

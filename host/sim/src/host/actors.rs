@@ -55,10 +55,10 @@ impl Member {
             request: Request::of(resources),
             max_restarts: spec.max_restarts,
             detached: true,
-            name: spec.name.map(|name| ("default".into(), name.into())),
-            restarts: 0,
             owner: from,
             birth: Default::default(),
+            name: spec.name.map(|name| ("default".into(), name.into())),
+            restarts: 0,
             state: ActorState::On { node: self.id, incarnation: 0 },
         };
         self.directory(ctx, view, DirectoryEvent::Create(Arc::new(record)));
