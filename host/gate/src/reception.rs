@@ -17,9 +17,9 @@ use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
 use tokio::time::Instant;
+use tonic::Status;
 use tonic::body::Body;
 use tonic::transport::server::TcpConnectInfo;
-use tonic::{Code, Status};
 use tower_service::Service as _;
 
 use crate::gate::{Bounds, Door};
@@ -56,7 +56,6 @@ pub(crate) enum Who {
 /// A request that no service sees.
 struct Refused {
     reason: Reason,
-    code: Code,
     message: &'static str,
 }
 
@@ -167,8 +166,8 @@ pub(crate) async fn answer(
     mut request: Request<Incoming>,
 ) -> Response<Answer> {
     let under_way = UnderWay::begin(visitor.clone());
-    let path = request.uri().path().to_owned();
-    let response = match visitor.admit(door, &path, request.headers_mut()) {
+    let uri = request.uri().clone();
+    let response = match visitor.admit(door, uri.path(), request.headers_mut()) {
         Ok((admitted, binding)) => {
             let extensions = request.extensions_mut();
             extensions.insert(admitted);
@@ -181,7 +180,7 @@ pub(crate) async fn answer(
         }
         Err(refused) => {
             door.refusals.note(visitor.address(), refused.reason, || {
-                path.chars().take(PATH_CHARS_LOGGED).collect::<String>()
+                uri.path().chars().take(PATH_CHARS_LOGGED).collect::<String>()
             });
             refused.response(request.headers())
         }
@@ -201,14 +200,14 @@ fn shows(headers: &HeaderMap, local: Option<&LocalToken>) -> bool {
 
 impl Refused {
     fn new(reason: Reason, message: &'static str) -> Refused {
-        Refused { reason, code: Code::Unauthenticated, message }
+        Refused { reason, message }
     }
 
     /// As gRPC for who speaks that, else as plain HTTP.
     fn response(&self, headers: &HeaderMap) -> Response<Body> {
         let kind = headers.get(CONTENT_TYPE).map(|value| value.as_bytes());
         if kind.is_some_and(|kind| kind.starts_with(b"application/grpc")) {
-            return Status::new(self.code, self.message).into_http();
+            return Status::unauthenticated(self.message).into_http();
         }
         let mut response = Response::new(Body::new(format!("{}\n", self.message)));
         *response.status_mut() = StatusCode::UNAUTHORIZED;
