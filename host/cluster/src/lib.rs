@@ -25,4 +25,4 @@ mod wire;
 
 pub use member::{Admit, Config, Counts, Ended, Member, NodeSummary};
 pub use nodes::{Registered, register};
-pub use ports::{Answer, Birth, Control, Life, Local, Refused};
+pub use ports::{Answer, Birth, Control, Life, Local, Reach, Refused};

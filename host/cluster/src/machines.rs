@@ -23,7 +23,7 @@ use host_refs::{Outcome, Value};
 use crate::actors::Actors;
 use crate::calls::{Calls, Submitted, Work};
 use crate::cycles::Cycles;
-use crate::member::{Counts, Shared};
+use crate::member::{Counts, Ended, Shared};
 use crate::nodes::Nodes;
 use crate::objects::Objects;
 use crate::records::{Lookup, Recorded};
@@ -84,6 +84,8 @@ pub(crate) enum Event {
     RecordRead(Lookup, Answer),
     /// A job that began here is over.
     EndJob(JobId),
+    /// The host leaves the cluster.
+    Leave,
 }
 
 /// Something that a machine said.
@@ -201,6 +203,7 @@ impl Machines {
             Event::Lookup(lookup) => self.look_up(lookup),
             Event::RecordRead(lookup, answer) => self.record_read(lookup, answer),
             Event::EndJob(job) => self.end_job(job),
+            Event::Leave => self.close(Ended::Left),
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use host_core::control::NodeRecord;
+use host_core::control::{NodeRecord, Request as Question};
 use host_core::placement::Request;
 use host_core::resources::Resources;
 use host_core::waits::Waiter;
@@ -16,11 +16,12 @@ use parking_lot::Mutex;
 use prost::Message as _;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
+use tonic::transport::Channel;
 
 use crate::inbox::Inbox;
 use crate::machines::{Event, Machines, Todo};
 use crate::nodes::Registered;
-use crate::ports::{Birth, Control, Local};
+use crate::ports::{Birth, Control, Local, Reach};
 use crate::records::Lookup;
 use crate::spawns::Asked;
 
@@ -35,7 +36,7 @@ pub struct Config {
     /// The control store.
     pub control: Arc<dyn Control>,
     /// Makes channels to other nodes.
-    pub dial: Arc<dyn Dial>,
+    pub reach: Arc<dyn Reach>,
     /// Asked of whoever opens a connection.
     pub admit: Admit,
 }
@@ -100,6 +101,7 @@ pub(crate) struct Shared {
     pub(crate) control: Arc<dyn Control>,
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) sessions: Sessions,
+    reach: Arc<dyn Reach>,
     started: Instant,
     admit: Admit,
     /// Until when the timer sleeps; and that it has to look again.
@@ -114,7 +116,7 @@ impl Member {
     /// on.
     pub fn start(config: Config, registered: Registered) -> Member {
         let Registered { membership, id, name, cluster, started, effects } = registered;
-        let Config { local, control, dial, admit } = config;
+        let Config { local, control, reach, admit } = config;
         let inner = Arc::new_cyclic(|me: &Weak<Inner>| {
             let config = host_transport::Config { local: id, cluster };
             let shared = Arc::new(Shared {
@@ -123,7 +125,12 @@ impl Member {
                 local,
                 control,
                 runtime: tokio::runtime::Handle::current(),
-                sessions: Sessions::new(config, dial, Arc::new(Ears(me.clone()))),
+                sessions: Sessions::new(
+                    config,
+                    Arc::new(Dialler { member: me.clone(), reach: reach.clone() }),
+                    Arc::new(Ears(me.clone())),
+                ),
+                reach,
                 started,
                 admit,
                 armed: Mutex::new(None),
@@ -157,9 +164,21 @@ impl Member {
         seen.ok().and_then(|why| why.clone()).unwrap_or(Ended::Left)
     }
 
-    /// Ends it: its sessions, and whatever waits for an answer.
-    pub fn end(&self) {
-        self.0.shared.end(Ended::Left);
+    /// Makes channels to other members, beside the sessions.
+    pub fn dialler(&self) -> Arc<dyn Dial> {
+        let member = Arc::downgrade(&self.0);
+        Arc::new(Dialler { member, reach: self.0.shared.reach.clone() })
+    }
+
+    /// Leaves the cluster: gives the lease back, so that the others need not
+    /// wait for its end, and ends. A store that does not answer is not waited
+    /// for longer than its port does.
+    pub async fn leave(&self) {
+        let lease = self.0.look(|machines| machines.membership.lease());
+        self.0.bring(Event::Leave);
+        if let Some(lease) = lease {
+            let _ = self.0.shared.control.ask(Question::Revoke(lease)).await;
+        }
     }
 
     /// Makes an actor on whichever node suits the request best.
@@ -300,6 +319,24 @@ async fn keep_time(member: Weak<Inner>) {
                 shared.bring(Event::Tick);
             }
             () = shared.earlier.notified() => {}
+        }
+    }
+}
+
+/// Finds nodes by the records of the control store.
+struct Dialler {
+    member: Weak<Inner>,
+    reach: Arc<dyn Reach>,
+}
+
+impl Dial for Dialler {
+    fn dial(&self, peer: NodeId) -> host_transport::Answer<'_, Result<Channel, String>> {
+        let inner = self.member.upgrade();
+        let record =
+            inner.and_then(|inner| inner.look(|machines| machines.view().get(peer).cloned()));
+        match record {
+            Some(record) => self.reach.reach(record),
+            None => Box::pin(std::future::ready(Err(format!("{peer} is no member")))),
         }
     }
 }

@@ -5,12 +5,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use host_core::control;
+use host_core::control::{self, NodeRecord};
 use host_core::resources::Resources;
 use host_core::spec::ActorSpec;
 use host_core::waits::Waits;
 use host_core::{ActorId, Cause, Error, JobId, NodeId, ObjectId, PackageId};
 use host_refs::{Args, ObjectRef, Target, Value};
+use tonic::transport::Channel;
 
 /// A future that a port answers with.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -107,6 +108,13 @@ pub trait Local: Send + Sync {
 
     /// Looks at the waits of this node's actors.
     fn waits(&self, look: &mut dyn FnMut(&Waits));
+}
+
+/// Makes channels to other nodes.
+pub trait Reach: Send + Sync {
+    /// A channel to the node, connected, once it has proved to be that node;
+    /// or why there is none, for the log.
+    fn reach(&self, node: Arc<NodeRecord>) -> Answer<'static, Result<Channel, String>>;
 }
 
 /// The control store, as the rules ask it. Never on the path of a call.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::local::Host;
 use host_cluster::Answer;
 use host_core::NodeId;
-use host_core::control::{self, Change, Key, Prefix, Request, Revision, Store, Value};
+use host_core::control::{self, Change, Key, Prefix, Request, Revision, Store};
 use parking_lot::Mutex;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
@@ -47,13 +47,6 @@ impl Control {
     pub(crate) fn lose(&self, node: NodeId) {
         let lease = self.state.lock().store.get(&Key::Node(node)).and_then(|entry| entry.lease);
         self.carry_out(&Request::Revoke(lease.expect("a node has a lease")));
-    }
-
-    pub(crate) fn address_of(&self, node: NodeId) -> Option<String> {
-        match &self.state.lock().store.get(&Key::Node(node))?.value {
-            Value::Node(record) => Some(record.addresses[0].to_string()),
-            _ => None,
-        }
     }
 
     fn carry_out(&self, request: &Request) -> control::Answer {

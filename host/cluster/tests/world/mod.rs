@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use host_cluster::{Birth, Config, Member, register};
+use host_cluster::{Answer, Birth, Config, Member, Reach, register};
 use host_core::control::NodeRecord;
 use host_core::membership::{Config as Membership, Expect};
 use host_core::placement::Labels;
@@ -17,7 +17,6 @@ use host_core::resources::{Amount, Resources};
 use host_core::spec::{ActorSpec, Tries};
 use host_core::{ClusterId, Error, JobId, NodeId, PackageId};
 use host_refs::{Args, Attached, Call, Handle, ObjectRef, Outcome, Value};
-use host_transport::{Answer, Dial};
 use tonic::transport::{Channel, Endpoint, Server};
 
 pub(crate) use control::Control;
@@ -32,14 +31,13 @@ pub(crate) struct Node {
     pub(crate) host: Arc<Host>,
 }
 
-/// Finds nodes by what the control store says.
-struct Book(Arc<Control>);
+/// Reaches nodes without any security.
+struct Plain;
 
-impl Dial for Book {
-    fn dial(&self, peer: NodeId) -> Answer<'_, Result<Channel, String>> {
+impl Reach for Plain {
+    fn reach(&self, node: Arc<NodeRecord>) -> Answer<'static, Result<Channel, String>> {
         Box::pin(async move {
-            let address = self.0.address_of(peer).ok_or("nobody knows where it is")?;
-            let endpoint = Endpoint::from_shared(format!("http://{address}"));
+            let endpoint = Endpoint::from_shared(format!("http://{}", node.addresses[0]));
             let endpoint = endpoint.map_err(|error| error.to_string())?;
             endpoint.connect().await.map_err(|error| error.to_string())
         })
@@ -70,7 +68,7 @@ impl Node {
         let config = Config {
             local: host.clone(),
             control: control.clone(),
-            dial: Arc::new(Book(control.clone())),
+            reach: Arc::new(Plain),
             admit: Box::new(|_, _| Ok(())),
         };
         let member = Member::start(config, registered);
