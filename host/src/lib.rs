@@ -7,6 +7,7 @@
 
 pub mod actor;
 pub mod cli;
+pub mod cluster;
 pub mod log;
 pub mod node;
 pub mod sandbox;

@@ -28,6 +28,7 @@ use host_wasi::Profile;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+pub use cluster::Bulk;
 pub use config::Config;
 
 use crate::actor::{Actor, Role, Snapshot};
@@ -125,6 +126,17 @@ impl Node {
         let mut packages = self.0.packages.lock();
         let entry = packages.entry(id);
         Ok(entry.or_insert_with(|| Arc::new(package)).clone())
+    }
+
+    /// Its id.
+    pub fn id(&self) -> NodeId {
+        self.0.id
+    }
+
+    /// Ends every actor: the node has lost its id, or its host stops.
+    pub fn end_all(&self) {
+        let actors: Vec<_> = self.0.actors.lock().values().cloned().collect();
+        actors.iter().for_each(|actor| actor.end(Cause::NodeLost));
     }
 
     /// Begins a job.

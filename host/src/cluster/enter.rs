@@ -1,0 +1,87 @@
+//! Into a cluster: founding, joining, coming back.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use host_control::{ControlStore, Embedded, Etcd, Remote};
+use host_gate::{Dialler, Identity, Joining, Membership, Registrar, system_clock};
+use host_identity::Expect;
+
+use super::{Config, Error};
+
+/// A host that knows who it is, and reaches the control store.
+pub(super) struct Entered {
+    pub(super) identity: Identity,
+    /// On the host that has the authority.
+    pub(super) registrar: Option<Registrar>,
+    pub(super) store: Arc<dyn ControlStore>,
+    /// Whether others reach the store through this host.
+    pub(super) gives_store: bool,
+}
+
+pub(super) async fn enter(config: &Config) -> Result<Entered, Error> {
+    make_folder(&config.data_dir)?;
+    let known = Membership::load(&config.data_dir).map_err(Error::Gate)?;
+    match (known, &config.join) {
+        (Some(Membership { authority: Some(_), .. }), _) => come_back(config).await,
+        (None, Some(_)) => join(config).await,
+        (None | Some(_), _) => found(config).await,
+    }
+}
+
+/// The first node of the cluster, now or again.
+async fn found(config: &Config) -> Result<Entered, Error> {
+    let known = Membership::load(&config.data_dir).map_err(Error::Gate)?;
+    let known = known.map(|membership| membership.cluster);
+    let (store, gives_store): (Arc<dyn ControlStore>, bool) = match &config.etcd {
+        Some(options) => (Arc::new(Etcd::new(options).map_err(Error::Store)?), false),
+        None => {
+            let folder = config.data_dir.join("control");
+            make_folder(&folder)?;
+            let store = Embedded::open(&folder, known).await.map_err(Error::Store)?;
+            (Arc::new(store), true)
+        }
+    };
+    let found =
+        Identity::found(&config.data_dir, config.name.clone(), store.clone(), system_clock());
+    let (identity, registrar) = found.await.map_err(Error::Gate)?;
+    Ok(Entered { identity, registrar: Some(registrar), store, gives_store })
+}
+
+async fn join(config: &Config) -> Result<Entered, Error> {
+    let Some((address, token)) = &config.join else { return found(config).await };
+    let joining =
+        Joining { address: address.clone(), token: token.clone(), name: config.name.clone() };
+    let joined = Identity::join(&config.data_dir, joining, system_clock());
+    let identity = joined.await.map_err(Error::Gate)?;
+    member(config, identity)
+}
+
+/// A member that starts again. A token that is given is used only if the
+/// certificate has ended.
+async fn come_back(config: &Config) -> Result<Entered, Error> {
+    match Identity::load(&config.data_dir, system_clock()) {
+        Ok(Some(identity)) => member(config, identity),
+        Ok(None) => join(config).await,
+        Err(host_gate::Error::Expired { .. }) if config.join.is_some() => join(config).await,
+        Err(error) => Err(Error::Gate(error)),
+    }
+}
+
+fn member(config: &Config, identity: Identity) -> Result<Entered, Error> {
+    let store: Arc<dyn ControlStore> = match &config.etcd {
+        Some(options) => Arc::new(Etcd::new(options).map_err(Error::Store)?),
+        None => {
+            let authority = identity.authority().unwrap_or_default();
+            let dialler = Dialler::new(identity.clone());
+            let channel = dialler.channel(&authority, Expect::AnyNode).map_err(Error::Gate)?;
+            Arc::new(Remote::new(channel, Some(identity.cluster())))
+        }
+    };
+    Ok(Entered { identity, registrar: None, store, gives_store: false })
+}
+
+fn make_folder(folder: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(folder)
+        .map_err(|source| Error::File { path: folder.to_owned(), source })
+}
