@@ -3,8 +3,8 @@
 use std::error::Error;
 
 /// The contracts, each a file of `proto/`.
-const FILES: [&str; 5] =
-    ["control.proto", "etcd.proto", "identity.proto", "join.proto", "session.proto"];
+const FILES: [&str; 6] =
+    ["admin.proto", "control.proto", "etcd.proto", "identity.proto", "join.proto", "session.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");

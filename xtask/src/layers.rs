@@ -15,11 +15,12 @@ use std::path::{Path, PathBuf};
 use self::paths::{Mention, mentions};
 
 /// The modules of the host, lowest layer first.
-const LAYERS: [&[&str]; 5] = [
+const LAYERS: [&[&str]; 6] = [
     &["log"],
     &["sandbox", "gpu", "store"],
     &["actor"],
     &["node"],
+    &["admin"],
     &["dashboard", "cli"],
 ];
 

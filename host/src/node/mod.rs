@@ -5,10 +5,12 @@
 //! in `services`, what actors need of their node in `env`.
 
 mod config;
+mod ended;
 mod env;
 mod ids;
 mod services;
 mod spawn;
+mod view;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -22,11 +24,12 @@ use host_core::placement::Ledger;
 use host_core::spec::{Concurrency, Options};
 use host_core::waits::Waits;
 use host_core::{ActorId, Cause, Error, JobId, NodeId, ObjectId, PackageId, limits};
-use host_wasi::Profile;
+use host_wasi::{Output, Profile};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 pub use config::Config;
+pub use view::Page;
 
 use crate::actor::{Actor, Role, Snapshot};
 use crate::sandbox::{Engines, LoadError, Package, Services};
@@ -53,6 +56,7 @@ struct Inner {
     names: Mutex<Names>,
     ledger: Mutex<Ledger>,
     waits: Mutex<Waits>,
+    ended: Mutex<ended::Ended>,
     store: Store,
     /// Told whenever an actor has ended.
     departed: Notify,
@@ -63,6 +67,8 @@ struct Inner {
 pub struct Job {
     node: Node,
     id: JobId,
+    /// Where its drivers' output goes.
+    output: Arc<dyn Output>,
 }
 
 /// The runtime that a node and its guests run on: a thread per core.
@@ -98,6 +104,7 @@ impl Node {
             names: Mutex::default(),
             ledger: Mutex::new(Ledger::new(config.resources.clone())),
             waits: Mutex::default(),
+            ended: Mutex::default(),
             store,
             departed: Notify::new(),
             me: me.clone(),
@@ -122,9 +129,15 @@ impl Node {
         Ok(entry.or_insert_with(|| Arc::new(package)).clone())
     }
 
-    /// Begins a job.
+    /// Begins a job whose drivers print to [`Config::driver_output`].
     pub fn begin_job(&self) -> Job {
-        Job { node: self.clone(), id: JobId { node: self.0.id, seq: self.0.next_seq() } }
+        self.begin_job_with(self.0.config.driver_output.clone())
+    }
+
+    /// Begins a job whose drivers print to `output`.
+    pub fn begin_job_with(&self, output: Arc<dyn Output>) -> Job {
+        let id = JobId { node: self.0.id, seq: self.0.next_seq() };
+        Job { node: self.clone(), id, output }
     }
 
     /// Every live actor, drivers included, in the order of creation.
@@ -190,7 +203,7 @@ impl Job {
         let inner = &self.node.0;
         let id = ActorId { node: inner.id, seq: inner.next_seq() };
         let done = ObjectRef::pending(inner.object_id(), Weak::<Actor>::new());
-        let role = Role::Driver { args, done: done.clone() };
+        let role = Role::Driver { args, output: self.output.clone(), done: done.clone() };
         let spec = Options::default().resolve(Concurrency::Sequential)?;
         let label = Label { class: "driver".into(), id };
         let driver = Actor::new(label, self.id, package.clone(), spec, role, inner.this());
