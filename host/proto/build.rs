@@ -3,7 +3,8 @@
 use std::error::Error;
 
 /// The contracts, each a file of `proto/`.
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
+    "admin.proto",
     "content.proto",
     "control.proto",
     "etcd.proto",

@@ -3,9 +3,10 @@
 //! The layers, lowest first: [`host_core`] (the rules), [`host_refs`] (what guests
 //! hold), [`sandbox`] (the only code that knows wasmtime) and [`store`]
 //! (objects beyond memory), [`actor`] (mailboxes and lives), [`node`]
-//! (wiring), [`cli`] (the command line). ARCHITECTURE.md at the project's root is the map.
+//! (wiring), [`admin`] (what clients see of a node), [`cli`] (the command line). ARCHITECTURE.md at the project's root is the map.
 
 pub mod actor;
+pub mod admin;
 pub mod cli;
 pub mod cluster;
 pub mod log;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use host_core::id::Label;
 use host_core::rate::Limiter;
-use host_core::{Level, limits};
+use host_core::{JobId, Level, limits};
 use parking_lot::Mutex;
 
 /// What one actor's kept lines may cost together. Ten thousand chatty actors
@@ -43,6 +43,8 @@ pub enum Source {
 pub struct Record<'a> {
     /// Whose it is.
     pub actor: &'a Label,
+    /// The job it belongs to.
+    pub job: JobId,
     /// How it came.
     pub source: Source,
     /// The line, without its end, safe to show on a terminal.
@@ -74,6 +76,8 @@ pub struct Line {
 pub struct Entry<'a> {
     /// Whose log it is.
     pub actor: &'a Label,
+    /// The job that the actor belongs to.
+    pub job: JobId,
     /// Where finished lines go.
     pub sink: &'a dyn Sink,
     /// The time, from any fixed origin.
@@ -195,9 +199,10 @@ impl State {
     }
 
     fn show(&mut self, entry: Entry<'_>, source: Source, text: String) {
-        entry.sink.line(&Record { actor: entry.actor, source, text: &text });
+        let Entry { actor, job, sink, now } = entry;
+        sink.line(&Record { actor, job, source, text: &text });
         self.kept_bytes += text.len() + KEPT_LINE_BYTES;
-        self.kept.push_back(Line { at: entry.now, source, text: text.into() });
+        self.kept.push_back(Line { at: now, source, text: text.into() });
         while self.kept_bytes > KEPT_BYTES {
             let oldest = self.kept.pop_front().expect("kept_bytes counts what is kept");
             self.kept_bytes -= oldest.text.len() + KEPT_LINE_BYTES;

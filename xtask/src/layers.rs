@@ -15,8 +15,15 @@ use std::path::{Path, PathBuf};
 use self::paths::{Mention, mentions};
 
 /// The modules of the host, lowest layer first.
-const LAYERS: [&[&str]; 6] =
-    [&["log"], &["sandbox", "gpu", "store"], &["actor"], &["node"], &["dashboard", "cli"]];
+const LAYERS: [&[&str]; 7] = [
+    &["log"],
+    &["sandbox", "gpu", "store"],
+    &["actor"],
+    &["node"],
+    &["admin"],
+    &["cluster"],
+    &["dashboard", "cli"],
+];
 
 /// Arrows between modules of one layer that are allowed: from, to, why.
 const SIDEWAYS: [(&str, &str, &str); 0] = [];

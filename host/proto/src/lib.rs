@@ -33,6 +33,11 @@ macro_rules! contract {
 }
 
 contract! {
+    /// What clients see of a cluster: `proto/admin.proto`.
+    admin, "greenroom.admin.v1"
+}
+
+contract! {
     /// The control store's contract: `proto/control.proto`.
     control, "greenroom.control.v1"
 }

@@ -98,7 +98,7 @@ fn birth(actor: &Arc<Actor>, incarnation: u32, place: Place) -> Birth {
         caller: Arc::new(Caller { identity, package: actor.package.clone(), me }),
         memory_bytes_max: actor.spec.memory_bytes_max,
         profile: actor.env.profile(),
-        output: actor.env.output(actor),
+        output: actor.output(),
     }
 }
 

@@ -1,12 +1,23 @@
 //! What an actor prints and logs becomes its log lines.
 
+use std::sync::Arc;
+
 use host_core::Level;
 use host_wasi::{Output, Stream};
 
-use super::Actor;
+use super::{Actor, Role};
 use crate::log::{Entry, Line, Source};
 
 impl Actor {
+    /// Where what it prints goes: a driver's is its job's, other actors' becomes
+    /// log lines.
+    pub(super) fn output(self: &Arc<Self>) -> Arc<dyn Output> {
+        match &self.role {
+            Role::Driver { output, .. } => output.clone(),
+            Role::Class { .. } => self.clone(),
+        }
+    }
+
     /// Adds a message to its log. `target` is what in the guest wrote it.
     pub fn log(&self, level: Level, target: &str, message: &str) {
         if target.is_empty() {
@@ -27,7 +38,8 @@ impl Actor {
     }
 
     fn entry(&self) -> Entry<'_> {
-        Entry { actor: &self.label, sink: self.env.sink(), now: self.env.now() }
+        let (sink, now) = (self.env.sink(), self.env.now());
+        Entry { actor: &self.label, job: self.job, sink, now }
     }
 }
 

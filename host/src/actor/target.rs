@@ -29,9 +29,6 @@ pub trait Env: Send + Sync {
     /// What guests are granted.
     fn profile(&self) -> Arc<Profile>;
 
-    /// Where an actor's output goes.
-    fn output(&self, actor: &Arc<Actor>) -> Arc<dyn Output>;
-
     /// Where log lines go.
     fn sink(&self) -> &dyn Sink;
 
@@ -69,6 +66,8 @@ pub enum Role {
     Driver {
         /// Its arguments.
         args: Vec<String>,
+        /// Where what it prints goes, as it is.
+        output: Arc<dyn Output>,
         /// Settled with the driver's end.
         done: ObjectRef,
     },

@@ -14,20 +14,20 @@ use super::explain::params;
 use super::failure::Failure;
 use super::invoke::{self, Invocation};
 use super::text::{nearest, one_line};
-use super::values;
+use super::values::{self, Shown, Unreadable};
 use crate::node::Job;
 use crate::sandbox::Package;
-use host_refs::{Args, Handle, Value};
+use host_refs::{Args, Handle};
 
 /// A call that makes sense for its package.
 pub(super) struct Call {
-    class: String,
+    pub(super) class: String,
     /// The constructor's arguments: given to the first call of each class.
-    construct: Option<Args>,
-    method: String,
-    args: Args,
+    pub(super) construct: Option<Args>,
+    pub(super) method: String,
+    pub(super) args: Args,
     /// As it was written.
-    text: String,
+    pub(super) text: String,
 }
 
 /// Reads the calls and checks them against the package. `Err` is a usage
@@ -66,7 +66,7 @@ pub(super) async fn run(
         let actor = &actors[&call.class];
         let outcome = job.ask(actor, &call.method, call.args).await;
         let value = outcome.map_err(|error| Failure::call(&call.text, error))?;
-        let line = result_line(&call.text, &value, console.format)
+        let line = result_line(&call.text, &Shown::from(&value), console.format)
             .map_err(|error| Failure::call(&call.text, Error::Invalid(error.to_string())))?;
         console.write_out(&line);
     }
@@ -74,7 +74,11 @@ pub(super) async fn run(
 }
 
 /// A result in one line: as JSON, or inside an object that names the call.
-fn result_line(call: &str, value: &Value, format: Format) -> Result<Vec<u8>, values::Unreadable> {
+pub(super) fn result_line(
+    call: &str,
+    value: &Shown,
+    format: Format,
+) -> Result<Vec<u8>, Unreadable> {
     let mut line = Vec::new();
     match format {
         Format::Text => values::write(value, &mut line)?,
@@ -163,6 +167,7 @@ fn choices<'a, I: Iterator<Item = &'a str>>(given: &str, known: impl Fn() -> I) 
 mod tests {
     use host_core::package::MethodInfo;
     use host_core::spec::Concurrency;
+    use host_refs::Value;
 
     use super::*;
 
@@ -233,7 +238,9 @@ mod tests {
     #[test]
     fn results_are_json_in_a_line() {
         let value = Value::plain(vec![0x92, 1, 2]);
-        let line = |format| String::from_utf8(result_line("A.b(\"x\")", &value, format).unwrap());
+        let line = |format| {
+            String::from_utf8(result_line("A.b(\"x\")", &Shown::from(&value), format).unwrap())
+        };
         assert_eq!(line(Format::Text).unwrap(), "[1,2]\n");
         assert_eq!(line(Format::Json).unwrap(), "{\"call\":\"A.b(\\\"x\\\")\",\"result\":[1,2]}\n");
     }

@@ -192,13 +192,15 @@ fn shown_level(level: Level, colour: bool) -> String {
 #[cfg(test)]
 mod tests {
     use host_core::id::Label;
-    use host_core::{ActorId, NodeId};
+    use host_core::{ActorId, JobId, NodeId};
 
     use super::*;
 
+    const JOB: JobId = JobId { node: NodeId(1), seq: 3 };
+
     fn check(source: Source, colour: bool, expected: &str) {
         let actor = Label { class: "Counter".into(), id: ActorId { node: NodeId(1), seq: 7 } };
-        let record = Record { actor: &actor, source, text: "hello" };
+        let record = Record { actor: &actor, job: JOB, source, text: "hello" };
         assert_eq!(for_people(&record, colour), expected);
     }
 
@@ -222,7 +224,7 @@ mod tests {
     fn programs_get_an_object() {
         let actor = Label { class: "Counter".into(), id: ActorId { node: NodeId(1), seq: 7 } };
         let source = Source::Log(Level::Warn);
-        let line = for_programs(&Record { actor: &actor, source, text: "\"hello\"" });
+        let line = for_programs(&Record { actor: &actor, job: JOB, source, text: "\"hello\"" });
         let object: Json = serde_json::from_str(&line).unwrap();
         assert_eq!(object, json!({"actor": "Counter(a7@n1)", "level": "warn", "log": "\"hello\""}));
     }

@@ -65,6 +65,11 @@ impl Failure {
         Failure::new(Exit::SetUp, message)
     }
 
+    /// What the command is about is not there.
+    pub(super) fn missing(message: impl Into<String>) -> Failure {
+        Failure::new(Exit::Work, message)
+    }
+
     /// Somebody pressed Ctrl-C.
     pub(super) fn interrupted(message: impl Into<String>) -> Failure {
         Failure::new(Exit::Interrupted, message)

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use comfy_table::{ContentArrangement, Table, presets};
 use host_core::package::{ClassInfo, MethodInfo, Param};
 use host_core::resources::format_bytes;
 use host_core::spec::{Concurrency, Options};
@@ -15,6 +14,7 @@ use super::failure::Failure;
 use super::options::CacheOptions;
 use super::package::{self, Source};
 use super::project::BuildOptions;
+use super::table::{laid_out, table};
 use super::text::{one_line, summary};
 use crate::sandbox::{CONTRACT_VERSION, Package, World};
 
@@ -134,18 +134,6 @@ fn class_for_people(class: &ClassInfo) -> String {
     }
     text.push_str(&laid_out(&methods));
     text
-}
-
-/// A table without lines, as wide as the terminal.
-fn table() -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table
-}
-
-fn laid_out(table: &Table) -> String {
-    let lines = table.lines().map(|line| format!(" {}\n", line.trim_end()));
-    lines.collect()
 }
 
 fn for_programs(size: u64, package: &Package) -> Json {

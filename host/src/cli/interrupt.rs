@@ -40,3 +40,28 @@ pub(super) fn watch() -> Result<CancellationToken, Failure> {
         .map_err(failed)?;
     Ok(interrupted)
 }
+
+/// What ends the work before its time.
+pub(super) struct Stop {
+    /// Ctrl-C.
+    pub(super) interrupted: CancellationToken,
+    /// Nobody reads stdout any more.
+    pub(super) unread: CancellationToken,
+}
+
+impl Stop {
+    /// Does the work, unless something ends it first.
+    pub(super) async fn or<T>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        // Dropping the work is how it is given up: nothing of it is kept.
+        tokio::select! {
+            done = work => done,
+            () = self.interrupted.cancelled() => Err(Failure::interrupted("interrupted")),
+            () = self.unread.cancelled() => {
+                Err(Failure::interrupted("stdout is closed or full"))
+            }
+        }
+    }
+}

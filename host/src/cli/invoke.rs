@@ -7,6 +7,7 @@
 use std::fmt;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// One call, as it was asked for.
 #[derive(Clone, PartialEq, Debug)]
@@ -61,6 +62,17 @@ pub(super) fn parse(text: &str) -> Result<Invocation, Malformed> {
     }
     let text = text.trim().to_string();
     Ok(Invocation { class, construct, method, args, text })
+}
+
+/// Reads arguments that stand alone: a JSON array.
+pub(super) fn list(text: &str) -> Result<Vec<Value>, String> {
+    let items: Vec<&RawValue> = serde_json::from_str(text)
+        .map_err(|error| format!("{error}; write them like [1, \"two\"]"))?;
+    let item = |raw: &RawValue| match integer_too_large(raw.get()) {
+        Some(number) => Err(format!("the integer {number} does not fit 64 bits")),
+        None => serde_json::from_str(raw.get()).map_err(|error| error.to_string()),
+    };
+    items.into_iter().map(item).collect()
 }
 
 /// Goes through the text.
@@ -239,6 +251,22 @@ mod tests {
             assert!(error.reason.contains(reason), "{text}: {error}");
             assert_eq!(error.column, column, "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_list_of_arguments_is_a_json_array() {
+        assert_eq!(list(r#"[1, "two", [3]]"#), Ok(vec![json!(1), json!("two"), json!([3])]));
+        assert_eq!(list("[]"), Ok(vec![]));
+        for (text, reason) in [
+            ("", "EOF"),
+            ("1", "write them like"),
+            ("[1", "EOF"),
+            ("[18446744073709551616]", "does not fit 64 bits"),
+        ] {
+            assert!(list(text).unwrap_err().contains(reason), "{text}");
+        }
+        let deep = format!("[{}{}]", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(list(&deep).unwrap_err().contains("recursion limit"));
     }
 
     #[test]

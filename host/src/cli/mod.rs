@@ -1,34 +1,54 @@
 //! The command line: what people type, and what they get to see.
 //!
-//! One file per command: `run`, `build`, `new`, `inspect`, `completions`. The
-//! others are what commands share: `options` (what a node is started with),
+//! One file per command: `run`, `build`, `new`, `inspect`, `completions`; `start`,
+//! which runs a node that stays, and its clients: `status`, `list`, `get`, `why`
+//! (explain), `logs`, `call`, `kill`, `stop` (and drain), `token`, `login`, and
+//! `remote` (run on a node). `client` is their way to a node. The others are what commands share: `options` (what a node is started with),
 //! `invoke`, `calls` and `values` (from text to calls and from results to
 //! text), `console` (all output), `failure` (all errors, and exit codes).
 //! Nothing here knows the engine; a command asks [`node`](crate::node).
 
 mod build;
+mod call;
 mod calls;
+mod client;
 mod completions;
+mod config;
 mod console;
 mod diagnostics;
 mod explain;
 mod failure;
+mod get;
 mod inspect;
 mod interrupt;
 mod invoke;
+mod kill;
+mod list;
+mod login;
+mod logs;
 mod new;
 mod options;
 mod package;
+mod places;
 mod project;
+mod remote;
 mod run;
+mod start;
+mod status;
+mod stop;
+mod table;
+mod target;
 mod text;
+mod time;
+mod token;
 mod values;
+mod why;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use console::{Console, Format};
 use diagnostics::LogLevel;
@@ -49,6 +69,7 @@ Examples:
   host new hello && host run hello
   host run counter.wasm --invoke 'Counter.increment()'
   host inspect counter.wasm
+  host start & host run --cluster 127.0.0.1:7420 counter.wasm
 
 Exit codes:
     0  all went well
@@ -100,6 +121,18 @@ enum Command {
     Build(build::Build),
     New(new::New),
     Inspect(inspect::Inspect),
+    Start(start::Start),
+    Stop(stop::Stop),
+    Drain(stop::Drain),
+    Status(status::Status),
+    List(list::List),
+    Get(get::Get),
+    Explain(why::Explain),
+    Logs(logs::Logs),
+    Call(call::Call),
+    Kill(kill::Kill),
+    Token(token::Token),
+    Login(login::Login),
     Completions(completions::Completions),
 }
 
@@ -110,6 +143,14 @@ pub fn main() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let console = Arc::new(Console::new(cli.global.format, cli.global.verbose));
+    let cli = match with_file(cli) {
+        Ok(Ok(cli)) => cli,
+        Ok(Err(error)) => return refuse(&error),
+        Err(failure) => {
+            failure.report(&console);
+            return ExitCode::from(failure.exit() as u8);
+        }
+    };
     let done = diagnostics::start(cli.global.log_level).and_then(|()| {
         raise_file_limit();
         dispatch(cli, &console)
@@ -121,6 +162,16 @@ pub fn main() -> ExitCode {
             ExitCode::from(failure.exit() as u8)
         }
     }
+}
+
+/// Reads the command line once more with what a file of options says, if it
+/// names one.
+fn with_file(cli: Cli) -> Result<Result<Cli, clap::Error>, Failure> {
+    let Command::Start(start) = &cli.command else { return Ok(Ok(cli)) };
+    let Some(file) = start.config() else { return Ok(Ok(cli)) };
+    let command = config::with_defaults(Cli::command(), file)?;
+    let matches = command.try_get_matches();
+    Ok(matches.and_then(|matches| Cli::from_arg_matches(&matches)))
 }
 
 /// Allows as many open files and sockets as the operator's hard limit does: the
@@ -140,6 +191,18 @@ fn dispatch(cli: Cli, console: &Arc<Console>) -> Result<(), Failure> {
         Command::Build(build) => build.run(console),
         Command::New(new) => new.run(console),
         Command::Inspect(inspect) => inspect.run(console),
+        Command::Start(start) => start.run(&cli.global, console),
+        Command::Stop(stop) => stop.run(console),
+        Command::Drain(drain) => drain.run(console),
+        Command::Status(status) => status.run(console),
+        Command::List(list) => list.run(console),
+        Command::Get(get) => get.run(console),
+        Command::Explain(explain) => explain.run(console),
+        Command::Logs(logs) => logs.run(console),
+        Command::Call(call) => call.run(console),
+        Command::Kill(kill) => kill.run(console),
+        Command::Token(token) => token.run(console),
+        Command::Login(login) => login.run(),
         Command::Completions(completions) => {
             completions.run(console);
             Ok(())

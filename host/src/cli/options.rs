@@ -9,12 +9,12 @@ use std::sync::Arc;
 use clap::builder::FalseyValueParser;
 use host_core::Level;
 use host_core::resources::{Amount, MEMORY, parse_bytes};
-use host_wasi::Grants;
 use host_wasi::grants::{DirGrant, EnvGrant, NetGrant};
+use host_wasi::{Grants, Output};
 
-use super::console::Console;
 use super::diagnostics::LogLevel;
 use super::failure::Failure;
+use crate::log::Sink;
 use crate::node::Config;
 use crate::sandbox::{Pool, PoolError};
 
@@ -43,7 +43,7 @@ pub(super) struct ResourceOptions {
     /// Memory that actors can reserve, such as 8GiB [default: the machine's]
     #[arg(long, value_name = "SIZE", env = "GREENROOM_MEMORY", value_parser = memory)]
     memory: Option<Amount>,
-    /// Other things that actors can reserve, such as licence=2
+    /// What actors can reserve, such as licence=2,cpus=4,memory=8GiB
     #[arg(
         long,
         value_name = "NAME=AMOUNT",
@@ -86,6 +86,11 @@ pub(super) struct CacheOptions {
 }
 
 impl GrantOptions {
+    /// Whether there is any.
+    pub(super) fn are_given(&self) -> bool {
+        !(self.dirs.is_empty() && self.nets.is_empty() && self.envs.is_empty())
+    }
+
     /// The grants, if all of them can be given.
     fn grants(&self) -> Result<Grants, Failure> {
         let grants =
@@ -98,10 +103,15 @@ impl GrantOptions {
 impl CacheOptions {
     /// The folder, if there is to be one.
     pub(super) fn folder(&self) -> Option<PathBuf> {
+        self.folder_or(default_cache)
+    }
+
+    /// The same with another default.
+    pub(super) fn folder_or(&self, default: impl FnOnce() -> Option<PathBuf>) -> Option<PathBuf> {
         if self.no_cache {
             return None;
         }
-        self.cache_dir.clone().or_else(default_cache)
+        self.cache_dir.clone().or_else(default)
     }
 }
 
@@ -112,17 +122,19 @@ impl ResourceOptions {
         grants: &GrantOptions,
         cache: &CacheOptions,
         log_level: Option<LogLevel>,
-        console: Arc<Console>,
+        sink: Arc<dyn Sink>,
+        driver_output: Arc<dyn Output>,
     ) -> Result<Config, Failure> {
         let set_up = |error: PoolError| Failure::set_up(error.to_string());
-        let mut config = Config::for_this_machine(console.clone(), console).map_err(set_up)?;
+        let mut config = Config::for_this_machine(sink, driver_output).map_err(set_up)?;
         if self.max_actors.is_some() {
             config.pool = Pool::for_actors(self.max_actors).map_err(set_up)?;
         }
         let named = [("cpus", self.cpus), (MEMORY, self.memory)];
         let named = named.into_iter().filter_map(|(name, amount)| Some((name, amount?)));
         let custom = self.resources.iter().map(|(name, amount)| (name.as_str(), *amount));
-        named.chain(custom).for_each(|(name, amount)| config.resources.set(name, amount));
+        // Their own options say more than the list.
+        custom.chain(named).for_each(|(name, amount)| config.resources.set(name, amount));
         config.grants = grants.grants()?;
         if let Some(bytes) = self.object_store_memory {
             config.object_store_bytes = bytes;
@@ -153,16 +165,11 @@ fn memory(text: &str) -> Result<Amount, String> {
     Amount::whole(bytes).ok_or_else(|| format!("{text:?} is more than can be counted"))
 }
 
-/// Names with an option of their own, and who counts them.
-const OWN_OPTION: [&str; 2] = ["cpus", MEMORY];
-
 fn resource(text: &str) -> Result<(String, Amount), String> {
     let (name, value) = text.split_once('=').ok_or("the form is NAME=AMOUNT, such as licence=2")?;
-    if OWN_OPTION.contains(&name) {
-        return Err(format!("{name} has an option of its own: --{name}"));
-    }
     host_core::spec::check_name("resource", name).map_err(|error| error.to_string())?;
-    Ok((name.into(), amount(value)?))
+    let amount = if name == MEMORY { memory(value)? } else { amount(value)? };
+    Ok((name.into(), amount))
 }
 
 #[cfg(test)]
@@ -186,8 +193,7 @@ mod tests {
             ("licence", "NAME=AMOUNT"),
             ("=1", "resource"),
             ("a=b", "not an amount"),
-            ("cpus=2", "--cpus"),
-            ("memory=2", "--memory"),
+            ("memory=2", "2"),
         ] {
             assert!(resource(bad).unwrap_err().contains(reason), "{bad}");
         }

@@ -3,16 +3,18 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
+use host_core::package::PackageInfo;
 
 use super::calls;
+use super::client::ClientOptions;
 use super::console::Console;
 use super::explain;
 use super::failure::Failure;
-use super::interrupt;
+use super::interrupt::{self, Stop};
 use super::options::{CacheOptions, GrantOptions, ResourceOptions};
 use super::package::{self, Source};
 use super::project::BuildOptions;
+use super::remote;
 use super::{Global, runtime};
 use crate::node::{Config, Job, Node};
 use crate::sandbox::Package;
@@ -33,6 +35,8 @@ pub(super) struct Run {
     #[arg(last = true, value_name = "ARGS", conflicts_with = "calls")]
     args: Vec<String>,
     #[command(flatten)]
+    client: ClientOptions,
+    #[command(flatten)]
     grants: GrantOptions,
     #[command(flatten)]
     resources: ResourceOptions,
@@ -48,6 +52,7 @@ Examples:
   host run examples/counter
   host run counter.wasm --invoke 'Counter.increment()' --invoke 'Counter.get_value()'
   host run wordcount.wasm --dir ~/src:ro=/in -- /in
+  host run --cluster 127.0.0.1:7420 counter.wasm
 
 Lines that the driver prints come out as they are; those of actors begin with
 the actor: `Counter(a7@n1) | text`. Log lines go to stderr.
@@ -55,29 +60,11 @@ the actor: `Counter(a7@n1) | text`. Log lines go to stderr.
 In --invoke, bytes are {\"$bytes\": \"base64\"}. The first call that fails ends
 the run.";
 
-/// What ends the work before its time.
-struct Stop {
-    interrupted: CancellationToken,
-    unread: CancellationToken,
-}
-
-impl Stop {
-    /// Does the work, unless something ends it first.
-    async fn or<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        // Dropping the work is how it is given up: nothing of it is kept.
-        tokio::select! {
-            done = work => done,
-            () = self.interrupted.cancelled() => Err(Failure::interrupted("interrupted")),
-            () = self.unread.cancelled() => {
-                Err(Failure::interrupted("stdout is closed or full"))
-            }
-        }
-    }
-}
-
 /// What is to be done with the package.
-enum Work {
+pub(super) enum Work {
+    /// Its driver, with these arguments.
     Driver(Vec<String>),
+    /// Calls.
     Calls(Vec<calls::Call>),
 }
 
@@ -86,8 +73,20 @@ impl Run {
     pub(super) fn run(self, global: &Global, console: &Arc<Console>) -> Result<(), Failure> {
         let source = Source::of(&self.path, &self.build, console)?;
         let bytes = source.read()?;
-        let config =
-            self.resources.config(&self.grants, &self.cache, global.log_level, console.clone())?;
+        if self.client.cluster.is_some() {
+            if self.grants.are_given() {
+                return Err(Failure::usage(
+                    "grants are given to a node, not to a job: start the node with them (host start)",
+                ));
+            }
+            let wanted = Wanted { calls: &self.calls, args: &self.args };
+            let done = remote::run(&self.client, &source, bytes, wanted, console);
+            console.finish();
+            return done;
+        }
+        let (grants, cache) = (&self.grants, &self.cache);
+        let (sink, output) = (console.clone(), console.clone());
+        let config = self.resources.config(grants, cache, global.log_level, sink, output)?;
         let interrupted = interrupt::watch()?;
         let runtime = runtime()?;
         let stop = Stop { interrupted, unread: console.unread.clone() };
@@ -107,7 +106,8 @@ impl Run {
     ) -> Result<(), Failure> {
         let node = Node::start(config).map_err(|error| Failure::set_up(format!("{error:#}")))?;
         let package = stop.or(package::load(&node, source, bytes, console)).await?;
-        let work = self.plan(&package, source)?;
+        let wanted = Wanted { calls: &self.calls, args: &self.args };
+        let work = wanted.plan(&package.info, source)?;
         let job = node.begin_job();
         let done = stop.or(carry_out(&job, &package, work, source, console)).await;
         let left = job.end().await;
@@ -116,15 +116,24 @@ impl Run {
         }
         done
     }
+}
 
+/// What is asked for on the command line.
+pub(super) struct Wanted<'a> {
+    /// The calls of `--invoke`.
+    pub(super) calls: &'a [String],
+    /// The driver's arguments.
+    pub(super) args: &'a [String],
+}
+
+impl Wanted<'_> {
     /// Says what is to be done, if that makes sense for the package.
-    fn plan(&self, package: &Package, source: &Source) -> Result<Work, Failure> {
-        let info = &package.info;
+    pub(super) fn plan(&self, info: &PackageInfo, source: &Source) -> Result<Work, Failure> {
         if !self.calls.is_empty() {
-            return Ok(Work::Calls(calls::plan(info, &self.calls)?));
+            return Ok(Work::Calls(calls::plan(info, self.calls)?));
         }
         if info.driver.is_some() {
-            return Ok(Work::Driver(self.args.clone()));
+            return Ok(Work::Driver(self.args.to_vec()));
         }
         let file = source.name();
         let message = format!("{file} has no driver: say what to call with --invoke");

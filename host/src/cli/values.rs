@@ -18,11 +18,13 @@ use std::io::{self, Write};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use rmp::Marker;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
-use super::text::is_harmless;
-use host_refs::{Attached, Value};
+use super::text::{is_harmless, one_line};
+use host_proto::admin as proto;
+use host_refs::Value;
 
 /// Nesting of a value; the same as serde_json's.
 const DEPTH_MAX: usize = 127;
@@ -47,11 +49,42 @@ pub(super) enum Unreadable {
     Output(#[from] io::Error),
 }
 
+/// A guest's value as it can be shown: from here, or from another host.
+pub(super) struct Shown {
+    bytes: Bytes,
+    carried: Carried,
+}
+
+/// The ids of the references that a value carries.
+#[derive(Default)]
+struct Carried {
+    refs: Vec<String>,
+    handles: Vec<String>,
+}
+
+impl From<&Value> for Shown {
+    fn from(value: &Value) -> Shown {
+        let carried = value.attached.as_ref().map_or_else(Carried::default, |all| Carried {
+            refs: all.refs.iter().map(|object| object.id().to_string()).collect(),
+            handles: all.handles.iter().map(|handle| handle.target().id().to_string()).collect(),
+        });
+        Shown { bytes: value.bytes.clone(), carried }
+    }
+}
+
+impl From<proto::Value> for Shown {
+    fn from(value: proto::Value) -> Shown {
+        let proto::Value { bytes, refs, handles } = value;
+        let clean = |ids: Vec<String>| ids.iter().map(|id| one_line(id)).collect();
+        Shown { bytes, carried: Carried { refs: clean(refs), handles: clean(handles) } }
+    }
+}
+
 /// Prints a guest's value as JSON in one line, without the line's end. If it
 /// is malformed nothing is printed.
-pub(super) fn write(value: &Value, out: &mut impl Write) -> Result<(), Unreadable> {
-    walk(&value.bytes, value.attached.as_deref(), &mut io::sink())?;
-    walk(&value.bytes, value.attached.as_deref(), out)
+pub(super) fn write(value: &Shown, out: &mut impl Write) -> Result<(), Unreadable> {
+    walk(&value.bytes, &value.carried, &mut io::sink())?;
+    walk(&value.bytes, &value.carried, out)
 }
 
 /// An application error, decoded; none if it is malformed, missing or huge.
@@ -60,7 +93,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Json> {
         return None;
     }
     let mut text = Vec::new();
-    walk(bytes, None, &mut text).ok()?;
+    walk(bytes, &Carried::default(), &mut text).ok()?;
     serde_json::from_slice(&text).ok()
 }
 
@@ -127,8 +160,8 @@ fn length(length: usize) -> Result<u32, String> {
 }
 
 /// Prints the one value that `bytes` are.
-fn walk(bytes: &[u8], attached: Option<&Attached>, out: &mut impl Write) -> Result<(), Unreadable> {
-    let mut reader = Reader { rest: bytes, attached };
+fn walk(bytes: &[u8], carried: &Carried, out: &mut impl Write) -> Result<(), Unreadable> {
+    let mut reader = Reader { rest: bytes, carried };
     reader.value(out, DEPTH_MAX)?;
     if reader.rest.is_empty() { Ok(()) } else { Err(malformed("more bytes follow the value")) }
 }
@@ -140,7 +173,7 @@ fn malformed(why: &'static str) -> Unreadable {
 /// Goes through a guest's bytes.
 struct Reader<'a> {
     rest: &'a [u8],
-    attached: Option<&'a Attached>,
+    carried: &'a Carried,
 }
 
 impl<'a> Reader<'a> {
@@ -294,28 +327,20 @@ impl<'a> Reader<'a> {
             usize::try_from(u32::from_be_bytes(index)).ok()
         };
         let reference = match kind {
-            REF => self.reference("$ref", index(), |all, index| {
-                all.refs.get(index).map(|object| object.id().to_string())
-            })?,
-            HANDLE => self.reference("$handle", index(), |all, index| {
-                all.handles.get(index).map(|handle| handle.target().id().to_string())
-            })?,
+            REF => reference("$ref", index(), &self.carried.refs)?,
+            HANDLE => reference("$handle", index(), &self.carried.handles)?,
             _ => format!("{{\"$ext\":{kind},\"$bytes\":\"{}\"}}", STANDARD.encode(data)),
         };
         write!(out, "{reference}")?;
         Ok(())
     }
+}
 
-    fn reference(
-        &self,
-        what: &str,
-        index: Option<usize>,
-        id: impl FnOnce(&Attached, usize) -> Option<String>,
-    ) -> Result<String, Unreadable> {
-        let id = index.zip(self.attached).and_then(|(index, attached)| id(attached, index));
-        let id = id.ok_or_else(|| malformed("it names a reference that it does not carry"))?;
-        Ok(format!("{{\"{what}\":\"{id}\"}}"))
-    }
+/// A reference by its id, which is one of those that the value carries.
+fn reference(what: &str, index: Option<usize>, ids: &[String]) -> Result<String, Unreadable> {
+    let id = index.and_then(|index| ids.get(index));
+    let id = id.ok_or_else(|| malformed("it names a reference that it does not carry"))?;
+    Ok(json!({ what: id }).to_string())
 }
 
 fn float(value: f64, out: &mut impl Write) -> io::Result<()> {

@@ -2,15 +2,20 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use host_control::EtcdOptions;
 use host_core::placement::Labels;
 use host_identity::{JoinToken, Name};
 
+use crate::admin::lines::Lines;
+
 /// What a host of a cluster is started with.
 pub struct Config {
     /// The node's.
     pub node: crate::node::Config,
+    /// The lines of its actors, which the node's sink is.
+    pub lines: Arc<Lines>,
     /// Who it is, across its starts.
     pub name: Name,
     /// Its identity, and on the first node the control store.

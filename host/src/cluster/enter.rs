@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use host_control::{ControlStore, Embedded, Etcd, Remote};
+use host_control::{ControlStore, Embedded, Etcd, EtcdOptions, Remote};
 use host_gate::{Dialler, Identity, Joining, Membership, Registrar, system_clock};
 use host_identity::Expect;
 
@@ -17,6 +17,8 @@ pub(super) struct Entered {
     pub(super) store: Arc<dyn ControlStore>,
     /// Whether others reach the store through this host.
     pub(super) gives_store: bool,
+    /// Whether the cluster was founded just now.
+    pub(super) is_new: bool,
 }
 
 pub(super) async fn enter(config: &Config) -> Result<Entered, Error> {
@@ -34,7 +36,10 @@ async fn found(config: &Config) -> Result<Entered, Error> {
     let known = Membership::load(&config.data_dir).map_err(Error::Gate)?;
     let known = known.map(|membership| membership.cluster);
     let (store, gives_store): (Arc<dyn ControlStore>, bool) = match &config.etcd {
-        Some(options) => (Arc::new(Etcd::new(options).map_err(Error::Store)?), false),
+        Some(options) => {
+            let options = EtcdOptions { cluster: known, ..options.clone() };
+            (Arc::new(Etcd::new(&options).map_err(Error::Store)?), false)
+        }
         None => {
             let folder = config.data_dir.join("control");
             make_folder(&folder)?;
@@ -45,7 +50,8 @@ async fn found(config: &Config) -> Result<Entered, Error> {
     let found =
         Identity::found(&config.data_dir, config.name.clone(), store.clone(), system_clock());
     let (identity, registrar) = found.await.map_err(Error::Gate)?;
-    Ok(Entered { identity, registrar: Some(registrar), store, gives_store })
+    let is_new = known.is_none();
+    Ok(Entered { identity, registrar: Some(registrar), store, gives_store, is_new })
 }
 
 async fn join(config: &Config) -> Result<Entered, Error> {
@@ -70,7 +76,10 @@ async fn come_back(config: &Config) -> Result<Entered, Error> {
 
 fn member(config: &Config, identity: Identity) -> Result<Entered, Error> {
     let store: Arc<dyn ControlStore> = match &config.etcd {
-        Some(options) => Arc::new(Etcd::new(options).map_err(Error::Store)?),
+        Some(options) => {
+            let options = EtcdOptions { cluster: Some(identity.cluster()), ..options.clone() };
+            Arc::new(Etcd::new(&options).map_err(Error::Store)?)
+        }
         None => {
             let authority = identity.authority().unwrap_or_default();
             let dialler = Dialler::new(identity.clone());
@@ -78,7 +87,7 @@ fn member(config: &Config, identity: Identity) -> Result<Entered, Error> {
             Arc::new(Remote::new(channel, Some(identity.cluster())))
         }
     };
-    Ok(Entered { identity, registrar: None, store, gives_store: false })
+    Ok(Entered { identity, registrar: None, store, gives_store: false, is_new: false })
 }
 
 fn make_folder(folder: &Path) -> Result<(), Error> {

@@ -10,9 +10,10 @@ mod config;
 mod control;
 mod enter;
 mod error;
+mod operate;
 mod serve;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,15 +25,16 @@ use host_core::{ClusterId, NodeId};
 use host_gate::{Gate, Identity, JoinService, Keeper, Registrar};
 use host_identity::LocalToken;
 use host_records::Records;
-use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
 pub use error::Error;
 
+use crate::admin::{Admin, NodeSummary, Parts};
 use crate::node::Node;
 use bulk::{Given, Pulled};
 use control::Store;
+use operate::{Operating, Others};
 use serve::Reaching;
 
 /// How long open requests have when the host stops.
@@ -47,11 +49,14 @@ pub struct Host {
     store: Arc<dyn ControlStore>,
     /// Whether other hosts reach the store through this one.
     gives_store: bool,
+    is_new: bool,
     listener: TcpListener,
     address: SocketAddr,
+    /// For the owner on this machine, where the address is not one of its own:
+    /// the same port on loopback.
+    beside: Option<(TcpListener, SocketAddr)>,
     local: LocalToken,
     keeper: Keeper,
-    present: Arc<Mutex<Option<Present>>>,
     stop: CancellationToken,
 }
 
@@ -74,31 +79,47 @@ impl Host {
         let address = listener
             .local_addr()
             .map_err(|source| Error::Listen { address: config.listen, source })?;
+        let beside = beside(address)?;
         let entered = enter::enter(&config).await?;
         let local = LocalToken::create(&config.data_dir).map_err(Error::Identity)?;
         let store = entered.store.clone();
         let keeper =
             Keeper::start(entered.identity.clone(), store.clone(), entered.registrar.clone());
-        let host = Host {
+        Ok(Host {
             identity: entered.identity,
             registrar: entered.registrar,
             store,
             gives_store: entered.gives_store,
+            is_new: entered.is_new,
             listener,
             address,
+            beside,
             local,
             keeper,
-            present: Arc::default(),
             stop: CancellationToken::new(),
             config,
-        };
-        host.write_address()?;
-        Ok(host)
+        })
+    }
+
+    /// Whether it founded its cluster just now.
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where its owner reaches it from the same machine.
+    pub fn local_address(&self) -> SocketAddr {
+        match &self.beside {
+            Some((_, address)) => *address,
+            None if self.address.ip().is_unspecified() => {
+                SocketAddr::from((Ipv4Addr::LOCALHOST, self.address.port()))
+            }
+            None => self.address,
+        }
     }
 
     /// Where others reach it: `HOST:PORT`.
@@ -126,13 +147,13 @@ impl Host {
     ///
     /// # Errors
     /// Of the port, and of a control store that is another cluster's.
-    pub async fn run(self, mut ready: impl FnMut(NodeId)) -> Result<(), Error> {
+    pub async fn run(&self, mut ready: impl FnMut(NodeId)) -> Result<(), Error> {
         tokio::select! {
             () = self.stop.cancelled() => return Ok(()),
             () = self.keeper.ready() => {}
         }
         loop {
-            let (present, gate) = tokio::select! {
+            let (present, admin, gates) = tokio::select! {
                 () = self.stop.cancelled() => return Ok(()),
                 begun = self.begin() => begun?,
             };
@@ -141,17 +162,16 @@ impl Host {
                 () = self.stop.cancelled() => None,
                 ended = present.member.ended() => Some(ended),
             };
-            *self.present.lock() = None;
+            admin.end();
             present.node.end_all();
             if ended.is_none() {
                 present.member.leave().await;
             }
-            gate.shutdown(SHUTDOWN_TIME).await;
+            for gate in gates {
+                gate.shutdown(SHUTDOWN_TIME).await;
+            }
             match ended {
-                None => {
-                    self.keeper.stop().await;
-                    return Ok(());
-                }
+                None => return Ok(()),
                 Some(Ended::Foreign(found)) => {
                     return Err(Error::Foreign { cluster: self.identity.cluster(), found });
                 }
@@ -161,7 +181,7 @@ impl Host {
     }
 
     /// Gets an id, and serves the node that has it.
-    async fn begin(&self) -> Result<(Present, Gate), Error> {
+    async fn begin(&self) -> Result<(Present, Admin, Vec<Gate>), Error> {
         let control = Arc::new(Store::new(Records::new(self.store.clone())));
         let record = NodeRecord {
             id: NodeId(0),
@@ -171,7 +191,11 @@ impl Host {
             labels: self.config.labels.clone(),
             protocol: host_proto::PROTOCOL_VERSION,
         };
-        let cluster = Expect::Known(self.identity.cluster());
+        // Each request proves the store's own id: the record is for the rules.
+        let cluster = match self.registrar {
+            Some(_) => Expect::Founding(self.identity.cluster()),
+            None => Expect::Known(self.identity.cluster()),
+        };
         let membership = Membership { record, cluster };
         let registered = register(membership, &*control).await;
         let registered = registered
@@ -192,36 +216,73 @@ impl Host {
         pulled.over(member.dialler());
         node.belong(member.clone());
         let present = Present { node, member };
-        *self.present.lock() = Some(present.clone());
-        let gate = self.serve(&present)?;
-        Ok((present, gate))
+        let admin = self.admin(&present)?;
+        let listeners = [Some(&self.listener), self.beside.as_ref().map(|(beside, _)| beside)];
+        let gates = listeners.into_iter().flatten();
+        let gates = gates.map(|listener| self.serve(&present, &admin, listener));
+        let gates = gates.collect::<Result<_, _>>()?;
+        Ok((present, admin, gates))
     }
 
-    fn serve(&self, present: &Present) -> Result<Gate, Error> {
+    /// The service of the node for clients.
+    fn admin(&self, present: &Present) -> Result<Admin, Error> {
+        let packages = self.config.data_dir.join("packages");
+        let operator = Operating {
+            stop: self.stop.clone(),
+            registrar: self.registrar.clone(),
+            authority: self.identity.authority(),
+        };
+        let parts = Parts {
+            node: present.node.clone(),
+            lines: self.config.lines.clone(),
+            about: NodeSummary {
+                id: present.node.id(),
+                name: self.identity.name().to_string(),
+                address: self.advertised(),
+                draining: false,
+            },
+            cluster: Some(self.identity.cluster()),
+            packages: packages.clone(),
+            peers: Arc::new(Others(present.member.clone())),
+            operator: Arc::new(operator),
+        };
+        Admin::new(parts).map_err(|source| Error::File { path: packages, source })
+    }
+
+    fn serve(
+        &self,
+        present: &Present,
+        admin: &Admin,
+        listener: &TcpListener,
+    ) -> Result<Gate, Error> {
         let join = match &self.registrar {
             Some(registrar) => JoinService::new(self.identity.clone(), registrar.clone()),
             None => JoinService::elsewhere(self.identity.clone()),
         };
         let given = Arc::new(Given::new(present.clone()));
         let mut routes = tonic::service::Routes::new(join.server())
+            .add_service(admin.server())
             .add_service(present.member.sessions().server())
             .add_service(host_content::server(given));
         if self.gives_store {
             routes = serve::with_store(routes, self.store.clone());
         }
         let failed = |source| Error::Listen { address: self.address, source };
-        let listener = self.listener.try_clone().map_err(failed)?;
+        let listener = listener.try_clone().map_err(failed)?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
         let config = host_gate::Config::new(routes, Some(self.local.clone()));
         Gate::serve(listener, self.identity.clone(), config).map_err(Error::Gate)
     }
+}
 
-    /// Clients on this machine find the host by this file.
-    fn write_address(&self) -> Result<(), Error> {
-        let path = self.config.data_dir.join("address");
-        std::fs::write(&path, format!("{}\n", self.address))
-            .map_err(|source| Error::File { path, source })
+/// The same port on loopback, if the address is another machine's view of
+/// this one.
+fn beside(address: SocketAddr) -> Result<Option<(TcpListener, SocketAddr)>, Error> {
+    if address.ip().is_loopback() || address.ip().is_unspecified() {
+        return Ok(None);
     }
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, address.port()));
+    Ok(Some((bind(address)?, address)))
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener, Error> {

@@ -32,7 +32,8 @@ impl Bench {
     }
 
     fn entry(&self) -> Entry<'_> {
-        Entry { actor: &self.label, sink: &self.seen, now: self.now }
+        let job = JobId { node: NodeId(1), seq: 3 };
+        Entry { actor: &self.label, job, sink: &self.seen, now: self.now }
     }
 
     fn write(&self, source: Source, bytes: impl AsRef<[u8]>) {

@@ -29,7 +29,7 @@ pub struct Config {
     pub code_cache: Option<PathBuf>,
     /// Where actors' log lines go.
     pub sink: Arc<dyn Sink>,
-    /// Where what drivers print goes, as it is.
+    /// Where what drivers print goes, as it is, unless their job says otherwise.
     pub driver_output: Arc<dyn Output>,
     /// The least important level of guests' log lines that is kept.
     pub log_level: Level,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host_core::{Error, NodeId};
-use host_wasi::{Output, Profile};
+use host_wasi::Profile;
 
 use super::Inner;
 use crate::actor::{Actor, Env};
@@ -20,10 +20,6 @@ impl Env for Inner {
 
     fn profile(&self) -> Arc<Profile> {
         self.profile.clone()
-    }
-
-    fn output(&self, actor: &Arc<Actor>) -> Arc<dyn Output> {
-        if actor.is_driver() { self.config.driver_output.clone() } else { actor.clone() }
     }
 
     fn sink(&self) -> &dyn Sink {
@@ -57,6 +53,7 @@ impl Env for Inner {
             self.names.lock().release(id);
         }
         let removed = self.actors.lock().remove(&id);
+        self.ended.lock().push(actor.label.clone(), death);
         if !actor.spec.resources.is_empty() {
             let granted = self.ledger.lock().release(id);
             let actors = self.actors.lock();

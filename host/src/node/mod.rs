@@ -6,10 +6,12 @@
 
 mod cluster;
 mod config;
+mod ended;
 mod env;
 mod ids;
 mod services;
 mod spawn;
+mod view;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -24,12 +26,13 @@ use host_core::placement::Ledger;
 use host_core::spec::{Concurrency, Options};
 use host_core::waits::Waits;
 use host_core::{ActorId, Cause, Error, JobId, NodeId, ObjectId, PackageId, limits};
-use host_wasi::Profile;
+use host_wasi::{Output, Profile};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 pub use cluster::Bulk;
 pub use config::Config;
+pub use view::Page;
 
 use crate::actor::{Actor, Role, Snapshot};
 use crate::sandbox::{Engines, LoadError, Package, Services};
@@ -56,6 +59,7 @@ struct Inner {
     names: Mutex<Names>,
     ledger: Mutex<Ledger>,
     waits: Mutex<Waits>,
+    ended: Mutex<ended::Ended>,
     store: Store,
     /// Told whenever an actor has ended.
     departed: Notify,
@@ -68,6 +72,8 @@ struct Inner {
 pub struct Job {
     node: Node,
     id: JobId,
+    /// Where its drivers' output goes.
+    output: Arc<dyn Output>,
 }
 
 /// The runtime that a node and its guests run on: a thread per core.
@@ -103,6 +109,7 @@ impl Node {
             names: Mutex::default(),
             ledger: Mutex::new(Ledger::new(config.resources.clone())),
             waits: Mutex::default(),
+            ended: Mutex::default(),
             store,
             departed: Notify::new(),
             cluster: OnceLock::new(),
@@ -128,20 +135,21 @@ impl Node {
         Ok(entry.or_insert_with(|| Arc::new(package)).clone())
     }
 
-    /// Its id.
-    pub fn id(&self) -> NodeId {
-        self.0.id
-    }
-
     /// Ends every actor: the node has lost its id, or its host stops.
     pub fn end_all(&self) {
         let actors: Vec<_> = self.0.actors.lock().values().cloned().collect();
         actors.iter().for_each(|actor| actor.end(Cause::NodeLost));
     }
 
-    /// Begins a job.
+    /// Begins a job whose drivers print to [`Config::driver_output`].
     pub fn begin_job(&self) -> Job {
-        Job { node: self.clone(), id: JobId { node: self.0.id, seq: self.0.next_seq() } }
+        self.begin_job_with(self.0.config.driver_output.clone())
+    }
+
+    /// Begins a job whose drivers print to `output`.
+    pub fn begin_job_with(&self, output: Arc<dyn Output>) -> Job {
+        let id = JobId { node: self.0.id, seq: self.0.next_seq() };
+        Job { node: self.clone(), id, output }
     }
 
     /// Every live actor, drivers included, in the order of creation.
@@ -210,7 +218,7 @@ impl Job {
         let inner = &self.node.0;
         let id = ActorId { node: inner.id, seq: inner.next_seq() };
         let done = ObjectRef::pending(inner.object_id(), Weak::<Actor>::new());
-        let role = Role::Driver { args, done: done.clone() };
+        let role = Role::Driver { args, output: self.output.clone(), done: done.clone() };
         let spec = Options::default().resolve(Concurrency::Sequential)?;
         let label = Label { class: "driver".into(), id };
         let driver = Actor::new(label, self.id, package.clone(), spec, role, inner.this());

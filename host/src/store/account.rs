@@ -69,6 +69,16 @@ impl Store {
         self.0.budget.used()
     }
 
+    /// Objects in memory that may go to disk, with their bytes, in no order.
+    pub fn tracked(&self) -> Vec<(ObjectId, u64)> {
+        // Looked at without the lock: a ref that turns out to be the last
+        // takes it when it goes.
+        let objects: Vec<_> = self.0.cold.lock().objects.values().cloned().collect();
+        let live = objects.iter().filter_map(|object| object.upgrade());
+        live.filter_map(|object| Some((object.id(), object.bytes_to_spill()?.len() as u64)))
+            .collect()
+    }
+
     /// Takes `bytes` from the account for the object `id`, after waiting for
     /// others to go to disk if need be. The answer is to be kept with the
     /// bytes. [`Error::OutOfMemory`] if there is no room in time.

@@ -28,9 +28,21 @@ pub trait Output: Send + Sync {
     /// with a line or a character. Called on the guest's thread, so it must
     /// not block, and it must bound what it keeps.
     fn write(&self, stream: Stream, bytes: &[u8]);
+
+    /// Whether it takes more now. A guest that asks before it writes, as the
+    /// standard libraries do, waits while it does not.
+    fn has_room(&self) -> bool {
+        true
+    }
+
+    /// Ends once it takes more.
+    fn room(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
-/// A guest's standard output or error: always ready, holds nothing itself.
+/// A guest's standard output or error: ready if what takes it is, holds nothing
+/// itself.
 #[derive(Clone)]
 pub(crate) struct Writer {
     output: Arc<dyn Output>,
@@ -61,7 +73,11 @@ impl StdoutStream for Writer {
 
 #[async_trait]
 impl Pollable for Writer {
-    async fn ready(&mut self) {}
+    async fn ready(&mut self) {
+        if !self.output.has_room() {
+            self.output.room().await;
+        }
+    }
 }
 
 #[async_trait]
@@ -79,7 +95,7 @@ impl OutputStream for Writer {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(WRITE_BYTES)
+        Ok(if self.output.has_room() { WRITE_BYTES } else { 0 })
     }
 }
 

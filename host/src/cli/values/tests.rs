@@ -6,13 +6,13 @@ use host_refs::ObjectRef;
 
 fn shown(value: &Value) -> String {
     let mut out = Vec::new();
-    write(value, &mut out).unwrap();
+    write(&Shown::from(value), &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
 fn refused(bytes: &[u8]) -> String {
     let mut out = Vec::new();
-    let error = write(&Value::plain(bytes.to_vec()), &mut out).unwrap_err();
+    let error = write(&Shown::from(&Value::plain(bytes.to_vec())), &mut out).unwrap_err();
     assert!(out.is_empty(), "something was printed");
     error.to_string()
 }
@@ -114,7 +114,7 @@ fn every_first_byte_is_handled() {
     for first in 0..=255u8 {
         let mut bytes = vec![first];
         bytes.extend([0; 40]);
-        let _ = write(&Value::plain(bytes), &mut io::sink());
+        let _ = write(&Shown::from(&Value::plain(bytes)), &mut io::sink());
     }
 }
 

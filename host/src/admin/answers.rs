@@ -1,0 +1,261 @@
+//! What a node knows of itself, and of all nodes together.
+
+use std::time::Duration;
+
+use host_core::resources::Resources;
+use host_core::spec::Tries;
+use host_core::{ActorId, JobId};
+use host_proto::admin as proto;
+use tonic::Status;
+
+use super::jobs::Entry;
+use super::{Inner, NodeSummary, cluster, limits, wire};
+use crate::actor::{Actor, State};
+use crate::sandbox::Package;
+
+impl Inner {
+    /// This node.
+    pub(super) fn own_status(&self) -> proto::Node {
+        let (total, free) = self.node.resources();
+        let state = match self.operator.is_draining() {
+            true => proto::NodeState::Draining,
+            false => proto::NodeState::Alive,
+        };
+        proto::Node {
+            id: self.about.id.0,
+            name: self.about.name.clone(),
+            address: self.about.address.clone(),
+            state: state.into(),
+            why: String::new(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            uptime_ms: milliseconds(self.node.uptime()),
+            actors: self.node.actor_count() as u64,
+            packages: self.node.package_count() as u64,
+            jobs: self.jobs.count() as u64,
+            object_bytes: self.node.object_bytes(),
+            object_bytes_max: self.node.object_bytes_max(),
+            resources: resources(&total, &free),
+        }
+    }
+
+    /// This node and, unless only it is asked, all others.
+    pub(super) async fn status(&self, this_node: bool) -> proto::StatusAnswer {
+        let mut nodes = vec![self.own_status()];
+        if !this_node {
+            let ask = |mut client: cluster::Client| async move {
+                client.status(proto::StatusRequest { caller: caller() }).await
+            };
+            for (summary, part) in cluster::ask_all(&self.peers, ask).await {
+                nodes.push(match part.map(|answer| answer.nodes.into_iter().next()) {
+                    Ok(Some(node)) => proto::Node { id: summary.id.0, ..node },
+                    Ok(None) => silent(&summary, "it said nothing"),
+                    Err(status) => silent(&summary, status.message()),
+                });
+            }
+            nodes.sort_unstable_by_key(|node| node.id);
+        }
+        let cluster = self.cluster.map(|id| id.to_string()).unwrap_or_default();
+        proto::StatusAnswer { cluster, nodes, answered_by: self.about.id.0 }
+    }
+
+    /// A page of a list of this node.
+    pub(super) fn own_list(
+        &self,
+        request: &proto::ListRequest,
+    ) -> Result<proto::ListAnswer, Status> {
+        let mut answer = proto::ListAnswer::default();
+        let (after, limit) = (request.after, page_items(request.limit));
+        match request.kind() {
+            proto::Kind::Actors => {
+                let page = self.node.actors_after(after.map(wire::actor_id_from), limit);
+                answer.actors = page.items.iter().map(|actor| self.actor(actor)).collect();
+                answer.more = page.more;
+            }
+            proto::Kind::Objects => {
+                let page = self.node.objects_after(after.map(wire::object_id_from), limit);
+                let object = |(id, bytes)| {
+                    let id = Some(wire::object_id_to(id));
+                    proto::Object { id, node: self.about.id.0, bytes }
+                };
+                answer.objects = page.items.into_iter().map(object).collect();
+                answer.more = page.more;
+            }
+            proto::Kind::Packages => {
+                let packages = self.node.packages();
+                answer.packages = packages.iter().map(|package| self.package(package)).collect();
+            }
+            proto::Kind::Jobs => {
+                let (jobs, more) = self.jobs.after(after.map(wire::job_id_from), limit);
+                answer.jobs = jobs.into_iter().map(|(id, entry)| self.job(id, entry)).collect();
+                answer.more = more;
+            }
+            proto::Kind::Unknown => {
+                return Err(Status::invalid_argument("this host knows no list of this kind"));
+            }
+        }
+        Ok(answer)
+    }
+
+    /// A page of a list of this node and, unless only it is asked, all others.
+    pub(super) async fn list(
+        &self,
+        request: proto::ListRequest,
+        this_node: bool,
+    ) -> Result<proto::ListAnswer, Status> {
+        let mut answer = self.own_list(&request)?;
+        if this_node {
+            return Ok(answer);
+        }
+        let limit = page_items(request.limit);
+        let ask = |mut client: cluster::Client| {
+            let request = proto::ListRequest { caller: caller(), ..request };
+            async move { client.list(request).await }
+        };
+        let (parts, unanswered) = cluster::split(cluster::ask_all(&self.peers, ask).await);
+        for part in parts {
+            answer.actors.extend(part.actors);
+            answer.objects.extend(part.objects);
+            answer.packages.extend(part.packages);
+            answer.jobs.extend(part.jobs);
+            answer.more |= part.more;
+        }
+        // Each node gave the first of its own, so the first of all are among
+        // these; what is cut off comes with the next page.
+        answer.more |= first_of(&mut answer.actors, limit, |actor| actor.id);
+        answer.more |= first_of(&mut answer.objects, limit, |object| object.id);
+        answer.more |= first_of(&mut answer.jobs, limit, |job| job.id);
+        answer.packages.sort_unstable_by(|a, b| (&a.id, a.node).cmp(&(&b.id, b.node)));
+        answer.unanswered = unanswered;
+        Ok(answer)
+    }
+
+    /// An actor in a list.
+    pub(super) fn actor(&self, actor: &Actor) -> proto::Actor {
+        let snapshot = actor.snapshot();
+        let (state, why) = match snapshot.state {
+            State::Pending(why) => (proto::ActorState::Pending, why),
+            State::Starting => (proto::ActorState::Starting, String::new()),
+            State::Idle => (proto::ActorState::Idle, String::new()),
+            State::Running => (proto::ActorState::Running, String::new()),
+            State::Dead(why) => (proto::ActorState::Dead, why),
+        };
+        proto::Actor {
+            id: Some(wire::actor_id_to(snapshot.label.id)),
+            class: snapshot.label.class.to_string(),
+            node: self.about.id.0,
+            state: state.into(),
+            why,
+            name: actor.spec.name.clone().unwrap_or_default(),
+            namespace: actor.spec.namespace.clone(),
+            job: Some(wire::job_id_to(actor.job)),
+            waiting: snapshot.waiting as u64,
+            done: snapshot.done,
+            restarts: snapshot.restarts,
+            handles: snapshot.handles as u64,
+        }
+    }
+
+    /// An actor in full.
+    pub(super) fn actor_in_full(&self, actor: &Actor) -> proto::GetActorAnswer {
+        let spec = &actor.spec;
+        let amount = |(name, amount): (&str, host_core::resources::Amount)| proto::Amount {
+            name: name.into(),
+            amount: amount.as_f64(),
+        };
+        let class = actor.package.info.class(&actor.label.class).filter(|_| !actor.is_driver());
+        proto::GetActorAnswer {
+            actor: Some(self.actor(actor)),
+            package: wire::package_id_to(actor.package.code.id),
+            resources: spec.resources.iter().map(amount).collect(),
+            memory_bytes_max: spec.memory_bytes_max,
+            max_restarts: tries(spec.max_restarts),
+            max_retries: tries(spec.max_retries),
+            max_concurrency: spec.max_concurrency,
+            max_pending_calls: spec.max_pending_calls,
+            detached: spec.detached,
+            methods: class
+                .into_iter()
+                .flat_map(|class| &class.methods)
+                .map(wire::method_to)
+                .collect(),
+        }
+    }
+
+    fn package(&self, package: &Package) -> proto::Package {
+        let classes = package.info.classes.iter().take(limits::LISTED_CLASSES);
+        proto::Package {
+            id: wire::package_id_to(package.code.id),
+            node: self.about.id.0,
+            sdk: package.info.sdk.clone(),
+            classes: classes.map(|class| class.name.clone()).collect(),
+            driver: package.info.driver.is_some(),
+        }
+    }
+
+    fn job(&self, id: JobId, entry: Entry) -> proto::Job {
+        let Entry { owner, what, package, since, .. } = entry;
+        proto::Job {
+            id: Some(wire::job_id_to(id)),
+            node: self.about.id.0,
+            owner,
+            what,
+            package: wire::package_id_to(package),
+            age_ms: milliseconds(since.elapsed()),
+            actors: self.node.actors_of(id) as u64,
+        }
+    }
+}
+
+/// Who asks another node: this version, for that node's part only.
+pub(super) fn caller() -> Option<proto::Caller> {
+    Some(proto::Caller { protocol: host_proto::PROTOCOL_VERSION, this_node: true })
+}
+
+fn silent(node: &NodeSummary, why: &str) -> proto::Node {
+    proto::Node {
+        id: node.id.0,
+        name: node.name.clone(),
+        address: node.address.clone(),
+        state: proto::NodeState::Silent.into(),
+        why: why.to_owned(),
+        ..proto::Node::default()
+    }
+}
+
+fn page_items(asked: u32) -> usize {
+    match asked as usize {
+        0 => limits::PAGE_ITEMS,
+        asked => asked.min(limits::PAGE_ITEMS),
+    }
+}
+
+/// Sorts by id and keeps the first; whether others were cut off.
+fn first_of<T>(items: &mut Vec<T>, limit: usize, id: impl Fn(&T) -> Option<proto::Id>) -> bool {
+    items.sort_unstable_by_key(|item| {
+        let id = id(item).unwrap_or_default();
+        ActorId { node: host_core::NodeId(id.node), seq: id.seq }
+    });
+    let cut = items.len() > limit;
+    items.truncate(limit);
+    cut
+}
+
+fn tries(tries: Tries) -> Option<u32> {
+    match tries {
+        Tries::AtMost(count) => Some(count),
+        Tries::Unbounded => None,
+    }
+}
+
+fn resources(total: &Resources, free: &Resources) -> Vec<proto::Resource> {
+    let resource = |(name, amount): (&str, host_core::resources::Amount)| proto::Resource {
+        name: name.into(),
+        total: amount.as_f64(),
+        free: free.get(name).as_f64(),
+    };
+    total.iter().map(resource).collect()
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    time.as_millis() as u64
+}

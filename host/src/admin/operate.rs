@@ -1,0 +1,99 @@
+//! What operators ask for, checked and passed to the port.
+
+use std::time::Duration;
+
+use host_core::NodeId;
+use host_identity::{Order, TokenId, Uses};
+use host_proto::admin as proto;
+use tokio::time::timeout;
+use tonic::Status;
+
+use super::ports::Refusal;
+use super::{Inner, limits, wire};
+
+impl Inner {
+    pub(super) async fn drain(
+        &self,
+        node: &str,
+        deadline: Duration,
+    ) -> Result<proto::DrainAnswer, Status> {
+        let deadline = deadline.min(limits::DRAIN_TIME);
+        let id = self.node_called(node)?;
+        let draining = self.operator.drain(id, deadline);
+        let drained = in_time(deadline + limits::DRAIN_MORE, draining).await?;
+        Ok(proto::DrainAnswer { moved: drained.moved, ended: drained.ended })
+    }
+
+    /// The node with a name or an id such as `n2`.
+    fn node_called(&self, text: &str) -> Result<NodeId, Status> {
+        let mut nodes = self.peers.nodes();
+        nodes.push(self.about.clone());
+        let ids: Vec<NodeId> = nodes
+            .iter()
+            .filter(|node| node.name == text || node.id.to_string() == text)
+            .map(|node| node.id)
+            .collect();
+        match ids[..] {
+            [id] => Ok(id),
+            [] => Err(Status::not_found(format!(
+                "no node is called {text:?}; `host list nodes` shows all"
+            ))),
+            _ => Err(Status::invalid_argument(format!(
+                "{} nodes are called {text:?}; give an id, as `host list nodes` shows it",
+                ids.len()
+            ))),
+        }
+    }
+
+    pub(super) async fn create_token(
+        &self,
+        request: proto::CreateTokenRequest,
+    ) -> Result<proto::CreateTokenAnswer, Status> {
+        let kind = wire::role_from(request.role());
+        let kind = kind.ok_or_else(|| Status::invalid_argument("a token for nothing known"))?;
+        let name = Some(&request.name).filter(|name| !name.is_empty());
+        let name = name.map(|name| name.parse()).transpose();
+        let name = name.map_err(|error: host_identity::Error| invalid(&error))?;
+        let lifetime = match request.lifetime_s {
+            0 => host_identity::limits::TOKEN_LIFETIME_DEFAULT,
+            seconds => Duration::from_secs(seconds),
+        };
+        let uses = if request.once { Uses::Once } else { Uses::Many };
+        let order = Order { kind, uses, name, lifetime, note: request.note };
+        let making = self.operator.create_token(order);
+        let (text, token) = in_time(limits::OPERATOR_TIME, making).await?;
+        let text = text.reveal().to_string();
+        Ok(proto::CreateTokenAnswer { text, token: Some(wire::token_to(&token)) })
+    }
+
+    pub(super) async fn list_tokens(&self) -> Result<proto::ListTokensAnswer, Status> {
+        let mut tokens = in_time(limits::OPERATOR_TIME, self.operator.tokens()).await?;
+        tokens.sort_unstable_by_key(|token| (token.created, token.id));
+        let tokens = tokens.iter().take(limits::PAGE_ITEMS).map(wire::token_to).collect();
+        Ok(proto::ListTokensAnswer { tokens })
+    }
+
+    pub(super) async fn revoke_token(&self, id: &[u8]) -> Result<proto::RevokeTokenAnswer, Status> {
+        let bytes = id.try_into();
+        let bytes = bytes.map_err(|_| Status::invalid_argument("a token's id has 8 bytes"))?;
+        let revoking = self.operator.revoke_token(TokenId::from_bytes(bytes));
+        in_time(limits::OPERATOR_TIME, revoking).await?;
+        Ok(proto::RevokeTokenAnswer {})
+    }
+}
+
+async fn in_time<T>(
+    time: Duration,
+    work: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Status> {
+    let late = |_| Status::deadline_exceeded(format!("it was not done within {time:?}; try again"));
+    timeout(time, work).await.map_err(late)?.map_err(|refusal| match refusal {
+        Refusal::Invalid(why) => Status::invalid_argument(why),
+        Refusal::NotFound(why) => Status::not_found(why),
+        Refusal::Unavailable(why) => Status::unavailable(why),
+    })
+}
+
+fn invalid(error: &host_identity::Error) -> Status {
+    Status::invalid_argument(error.to_string())
+}
