@@ -15,13 +15,8 @@ use std::path::{Path, PathBuf};
 use self::paths::{Mention, mentions};
 
 /// The modules of the host, lowest layer first.
-const LAYERS: [&[&str]; 5] = [
-    &["log"],
-    &["sandbox", "gpu", "store"],
-    &["actor"],
-    &["node"],
-    &["dashboard", "cli"],
-];
+const LAYERS: [&[&str]; 5] =
+    [&["log"], &["sandbox", "gpu", "store"], &["actor"], &["node"], &["dashboard", "cli"]];
 
 /// Arrows between modules of one layer that are allowed: from, to, why.
 const SIDEWAYS: [(&str, &str, &str); 0] = [];
