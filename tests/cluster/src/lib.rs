@@ -1,6 +1,7 @@
 //! Hosts under test: real processes in networks of their own, and the faults
 //! that befall them.
 
+pub mod history;
 pub mod namespace;
 mod network;
 mod output;
