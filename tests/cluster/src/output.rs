@@ -14,7 +14,7 @@ const LINES_MAX: usize = 2_000;
 const LINE_MAX: usize = 4_096;
 
 /// The last lines of a stream, read as they come.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Output {
     kept: Arc<Mutex<Kept>>,
 }
@@ -46,6 +46,13 @@ impl Output {
             }
             kept.lock().ended = true;
         });
+        output
+    }
+
+    /// Of a stream that is not read here.
+    pub(crate) fn none() -> Output {
+        let output = Output::default();
+        output.kept.lock().ended = true;
         output
     }
 

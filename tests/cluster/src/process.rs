@@ -54,7 +54,7 @@ impl Process {
             panic!("{} for the output of {name}: {error}", file.display());
         });
         let child = spawn(network, node, name, command, file.into());
-        Process::of(name, child, Output::default())
+        Process::of(name, child, Output::none())
     }
 
     fn of(name: &str, mut child: Child, stdout: Output) -> Process {
@@ -80,7 +80,7 @@ impl Process {
         let name = self.name.clone();
         until(&format!("{name}: {what}"), limit, || {
             // Asked first: what it printed before it ended is still read.
-            let has_ended = self.has_ended() && self.stderr.has_ended();
+            let has_ended = self.has_ended() && self.is_silent();
             let mut lines = self.stdout().into_iter().chain(self.stderr());
             match lines.find(|line| is_it(line)) {
                 Some(line) => Ok(line),
@@ -88,6 +88,12 @@ impl Process {
                 None => Err("no such line".to_owned()),
             }
         })
+    }
+
+    /// Whether all that it printed has been read, which is so soon after its
+    /// end.
+    pub fn is_silent(&self) -> bool {
+        self.stderr.has_ended() && self.stdout.has_ended()
     }
 
     /// Whether it has ended.

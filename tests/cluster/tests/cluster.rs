@@ -6,6 +6,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
+// It becomes part of every run with `host start`.
+#[cfg(feature = "hosts")]
+mod hosts;
 mod network;
 mod processes;
 
@@ -49,7 +52,11 @@ fn main() -> ExitCode {
 }
 
 fn trials() -> Vec<Trial> {
-    trials! {
+    #[cfg(not(feature = "hosts"))]
+    let hosts = Vec::new();
+    #[cfg(feature = "hosts")]
+    let hosts = hosts::trials();
+    let harness = trials! {
         network: [
             nodes_reach_each_other_themselves_and_nothing_else,
             cut_is_silent_and_in_one_direction,
@@ -69,7 +76,9 @@ fn trials() -> Vec<Trial> {
             terminated_program_may_say_goodbye,
             line_that_does_not_come_fails_with_what_was_waited_for,
             output_to_a_file_is_whole,
+            etcd_serves_other_nodes_and_starts_again_on_its_data,
             programs_die_with_the_process_that_started_them,
         ],
-    }
+    };
+    harness.into_iter().chain(hosts).collect()
 }

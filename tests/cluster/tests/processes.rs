@@ -2,13 +2,15 @@
 //! test.
 
 use std::fs;
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::panic::catch_unwind;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use cluster_tests::{Network, Process, throughout, until};
+use cluster_tests::{Etcd, Network, Process, throughout, until};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -110,6 +112,29 @@ pub(crate) fn output_to_a_file_is_whole() {
     let mut process = Process::start_to(&network, 0, "many lines", &command, &file);
     assert!(process.wait(SOON).success());
     assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 5000);
+}
+
+pub(crate) fn etcd_serves_other_nodes_and_starts_again_on_its_data() {
+    let network = Network::new(2, 1);
+    let folder = tempfile::tempdir().unwrap();
+    let mut etcd = Etcd::start(&network, 1, folder.path().join("data"));
+    let control = etcd.control(&network);
+    assert_eq!(control, "etcd://10.77.0.2:2379");
+    let ask = || {
+        let mut stream = network.run(0, || TcpStream::connect("10.77.0.2:2379"))?;
+        stream.set_read_timeout(Some(SOON))?;
+        stream.write_all(b"GET /health HTTP/1.0\r\n\r\n")?;
+        std::io::read_to_string(stream)
+    };
+    let is_healthy = || match ask() {
+        Ok(answer) if answer.contains(r#""health":"true""#) => Ok(()),
+        other => Err(format!("{other:?}")),
+    };
+    until("a healthy etcd", SOON, is_healthy);
+    etcd.kill();
+    ask().unwrap_err();
+    etcd.restart(&network);
+    until("a healthy etcd again", SOON, is_healthy);
 }
 
 /// The part of the next test that is killed.

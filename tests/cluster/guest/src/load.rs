@@ -13,6 +13,9 @@ use crate::print;
 /// node that is gone, and the restart of its actors elsewhere.
 const ANSWER_MAX: Duration = Duration::from_secs(40);
 
+/// Between two calls: logs stay short enough to be read at once.
+const BETWEEN: Duration = Duration::from_millis(1);
+
 /// After an error, so that one does not follow the other as fast as the
 /// machine can.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -78,6 +81,7 @@ pub(crate) fn load(caller: &str, actors: usize, seconds: u64, in_flight: usize) 
             break;
         }
         load.call(actor);
+        thread::sleep(BETWEEN);
         while load.sent.len() >= in_flight {
             load.settle();
         }
@@ -124,8 +128,11 @@ impl Load<'_> {
     }
 
     fn failed(&mut self, sequence: u64, actor: usize, error: &Error) {
-        // One that is dead is looked for again under its name.
-        self.logs[actor] = None;
+        // One that is dead is looked for again under its name; one that is
+        // not may be had again by the same handle.
+        if matches!(error, Error::Died(_) | Error::Invalid(_)) {
+            self.logs[actor] = None;
+        }
         self.ended(sequence, outcome(error));
         thread::sleep(PAUSE);
     }
