@@ -1,6 +1,6 @@
 //! Some hosts that form a cluster, and what is done to them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
@@ -36,6 +36,7 @@ pub struct Builder {
     hosts: Vec<(String, Vec<String>)>,
     store: Store,
     seed: u64,
+    program: Option<PathBuf>,
 }
 
 impl Builder {
@@ -61,6 +62,13 @@ impl Builder {
         self
     }
 
+    /// Another program than `host`, which understands the same commands.
+    #[must_use]
+    pub fn program(mut self, program: &Path) -> Builder {
+        self.program = Some(program.to_owned());
+        self
+    }
+
     /// Starts the hosts, the first one first, and waits until all see each
     /// other.
     ///
@@ -73,7 +81,8 @@ impl Builder {
             let node = network.add();
             Etcd::start(&network, node, folder.path().join("etcd"))
         });
-        let mut cluster = Cluster { hosts: Vec::new(), etcd, network, folder };
+        let program = self.program.unwrap_or_else(|| program::host().to_owned());
+        let mut cluster = Cluster { hosts: Vec::new(), etcd, network, folder, program };
         for (name, options) in self.hosts {
             cluster.add(&name, options);
         }
@@ -89,6 +98,7 @@ pub struct Cluster {
     etcd: Option<Etcd>,
     network: Network,
     folder: TempDir,
+    program: PathBuf,
 }
 
 /// How a command ended.
@@ -105,7 +115,7 @@ pub struct Ended {
 impl Cluster {
     /// A cluster without hosts yet.
     pub fn builder() -> Builder {
-        Builder { hosts: Vec::new(), store: Store::Embedded, seed: 0 }
+        Builder { hosts: Vec::new(), store: Store::Embedded, seed: 0, program: None }
     }
 
     /// Some hosts named `alpha`, `beta`, `gamma`, and so on, with resources
@@ -150,7 +160,8 @@ impl Cluster {
         }
         let node = self.network.add();
         let data = self.folder.path().join(name);
-        self.hosts.push(Host::new(&self.network, node, name, data, options));
+        let host = Host::new(&self.network, node, name, data, &self.program, options);
+        self.hosts.push(host);
         let index = self.hosts.len() - 1;
         self.enter(index);
         index
@@ -242,7 +253,7 @@ impl Cluster {
     /// A command of `host` that talks to a host, from that host's machine.
     pub fn command(&self, index: usize, args: &[&str]) -> Command {
         let host = &self.hosts[index];
-        let mut command = Command::new(program::host());
+        let mut command = Command::new(&self.program);
         command.env("GREENROOM_CLUSTER", host.address());
         match args {
             // Without the option it would run in a node of its own.

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use crate::network::{Network, Node};
 use crate::process::Process;
-use crate::program;
 use crate::until;
 use crate::view::Ready;
 
@@ -27,6 +26,7 @@ pub struct Host {
     node: Node,
     address: String,
     data: PathBuf,
+    program: PathBuf,
     options: Vec<String>,
     process: Option<Process>,
     ready: Option<Ready>,
@@ -49,11 +49,12 @@ impl Host {
         node: Node,
         name: &str,
         data: PathBuf,
+        program: &Path,
         options: Vec<String>,
     ) -> Host {
         let address = format!("{}:{PORT}", network.address(node));
-        let name = name.to_owned();
-        Host { name, node, address, data, options, process: None, ready: None }
+        let (name, program) = (name.to_owned(), program.to_owned());
+        Host { name, node, address, data, program, options, process: None, ready: None }
     }
 
     /// Its name.
@@ -113,7 +114,7 @@ impl Host {
     /// Starts it, and does not wait for it.
     pub(crate) fn launch(&mut self, network: &Network, entry: &Entry<'_>) {
         assert!(!self.is_running(), "{} is running", self.name);
-        let mut command = Command::new(program::host());
+        let mut command = Command::new(&self.program);
         command.args(["start", "--format", "json", "--name", &self.name, "--data-dir"]);
         command.arg(&self.data).args(["--listen", &self.address]).args(&self.options);
         if let Entry::Joins { address, token } = entry {

@@ -84,7 +84,10 @@ impl Process {
             let mut lines = self.stdout().into_iter().chain(self.stderr());
             match lines.find(|line| is_it(line)) {
                 Some(line) => Ok(line),
-                None if has_ended => panic!("{name} ended before: {what}"),
+                None if has_ended => {
+                    let said = last_words(&self.stderr());
+                    panic!("{name} ended before: {what}; its last words: {said}")
+                }
                 None => Err("no such line".to_owned()),
             }
         })
@@ -154,6 +157,12 @@ impl Drop for Process {
             }
         }
     }
+}
+
+/// The last lines, for a message; all that is kept is shown beside it.
+fn last_words(lines: &[String]) -> String {
+    const LINES: usize = 5;
+    lines[lines.len().saturating_sub(LINES)..].join(" | ")
 }
 
 fn spawn(network: &Network, node: Node, name: &str, command: &Command, stdout: Stdio) -> Child {

@@ -1,11 +1,12 @@
 //! Tests with several hosts, each a real process in a network of its own.
 //!
-//! `network` and `processes` prove that the harness does what it says, with
-//! programs that are no hosts. The rest needs `host start`, and is compiled
+//! `network`, `processes` and `clusters` prove that the harness does what it
+//! says, with programs that are no hosts. The rest needs `host start`, and is compiled
 //! with the feature `hosts`, which becomes default with it.
 
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
+mod clusters;
 // It becomes part of every run with `host start`.
 #[cfg(feature = "hosts")]
 mod hosts;
@@ -68,6 +69,13 @@ fn trials() -> Vec<Trial> {
             jitter_reorders_packets,
             streams_survive_a_poor_network,
             networks_do_not_meet,
+        ],
+        clusters: [
+            hosts_join_and_see_each_other,
+            faults_befall_the_host_they_are_meant_for,
+            host_that_does_not_start_fails_the_test_with_its_last_words,
+            host_without_its_data_can_be_expected_to_give_up,
+            etcd_is_passed_to_hosts_and_cut_off_like_them,
         ],
         processes: [
             program_lives_in_its_node,

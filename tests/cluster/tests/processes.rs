@@ -97,11 +97,12 @@ pub(crate) fn terminated_program_may_say_goodbye() {
 pub(crate) fn line_that_does_not_come_fails_with_what_was_waited_for() {
     let failure = catch_unwind(|| {
         let network = Network::new(1, 1);
-        let mut process = Process::start(&network, 0, "brief", &shell("echo no; exit 1"));
+        let mut process = Process::start(&network, 0, "brief", &shell("echo no >&2; exit 1"));
         process.line("a yes", SOON, |line| line == "yes");
     })
     .unwrap_err();
-    assert_eq!(failure.downcast_ref::<String>().unwrap(), "brief ended before: a yes");
+    let failure = failure.downcast_ref::<String>().unwrap();
+    assert_eq!(failure, "brief ended before: a yes; its last words: no");
 }
 
 pub(crate) fn output_to_a_file_is_whole() {
