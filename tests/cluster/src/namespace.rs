@@ -6,6 +6,7 @@
 use std::any::Any;
 use std::fs;
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
@@ -15,7 +16,6 @@ use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket,
 };
 use nix::unistd::{getegid, geteuid};
-use std::os::fd::AsRawFd as _;
 
 /// Why this machine gives the tests no network of their own.
 #[derive(Debug, thiserror::Error)]

@@ -1,12 +1,13 @@
 //! A program in a node: started, signalled, and ended with the test.
 
 use std::fs::File;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use wait_timeout::ChildExt as _;
 
@@ -17,8 +18,10 @@ use crate::until;
 /// For a killed program to be gone.
 const KILL_MAX: Duration = Duration::from_secs(10);
 
-/// A running program. What it printed is shown if the test panics; the
-/// program is killed when this is dropped, and when the test process dies.
+/// A running program. What it printed is shown if the test panics. The program
+/// is killed, with those it has started, when this is dropped; when the test
+/// process dies, the program is killed, and it is up to it that those it has
+/// started end too.
 pub struct Process {
     name: String,
     child: Child,
@@ -115,40 +118,52 @@ impl Process {
         })
     }
 
-    /// Kills it, as `kill -9` does, and waits until it is gone.
+    /// Kills it and those it has started, as `kill -9` does, and waits until it
+    /// is gone.
     pub fn kill(&mut self) {
-        // It may have ended before.
-        let _ = self.child.kill();
+        if !self.has_ended() {
+            self.sent(killpg(self.id(), Signal::SIGKILL));
+        }
         self.wait(KILL_MAX);
     }
 
-    /// Stops it where it is, until [`resume`](Process::resume).
-    pub fn pause(&self) {
-        self.signal(Signal::SIGSTOP);
+    /// Stops it and those it has started where they are, until
+    /// [`resume`](Process::resume).
+    pub fn pause(&mut self) {
+        assert!(!self.has_ended(), "{} ended before it was paused", self.name);
+        self.sent(killpg(self.id(), Signal::SIGSTOP));
     }
 
-    /// Lets it go on.
-    pub fn resume(&self) {
-        self.signal(Signal::SIGCONT);
+    /// Lets them go on.
+    pub fn resume(&mut self) {
+        assert!(!self.has_ended(), "{} ended before it was resumed", self.name);
+        self.sent(killpg(self.id(), Signal::SIGCONT));
     }
 
     /// Asks it to end.
-    pub fn terminate(&self) {
-        self.signal(Signal::SIGTERM);
+    pub fn terminate(&mut self) {
+        assert!(!self.has_ended(), "{} ended before it was asked to", self.name);
+        self.sent(kill(self.id(), Signal::SIGTERM));
     }
 
-    fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.child.id()).expect("ids of processes are positive");
-        kill(Pid::from_raw(id), signal)
-            .unwrap_or_else(|error| panic!("{signal} to {}: {error}", self.name));
+    /// Its id, and that of its group. Nobody else has it until the child has
+    /// been waited for.
+    fn id(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).expect("ids of processes are positive"))
+    }
+
+    fn sent(&self, signal: nix::Result<()>) {
+        signal.unwrap_or_else(|error| panic!("a signal to {}: {error}", self.name));
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         // SIGKILL also ends one that is stopped.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = killpg(self.id(), Signal::SIGKILL);
+            let _ = self.child.wait();
+        }
         if thread::panicking() {
             for (stream, output) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
                 let lines = output.lines();
@@ -167,6 +182,8 @@ fn last_words(lines: &[String]) -> String {
 
 fn spawn(network: &Network, node: Node, name: &str, command: &Command, stdout: Stdio) -> Child {
     let mut command = ending_with_us(command);
+    // A group of its own.
+    command.process_group(0);
     command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped());
     let child = network.run(node, move || command.spawn());
     child.unwrap_or_else(|error| {

@@ -55,7 +55,7 @@ pub(crate) fn paused_program_does_nothing_until_it_goes_on() {
     let network = Network::new(1, 1);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("count");
-    let process = Process::start(&network, 0, "counter", &counting(&file));
+    let mut process = Process::start(&network, 0, "counter", &counting(&file));
     wait_for_more(&file, 3);
     process.pause();
     // The signal is on its way for a moment.
@@ -76,12 +76,24 @@ pub(crate) fn paused_program_does_nothing_until_it_goes_on() {
 
 pub(crate) fn killed_program_is_gone() {
     let network = Network::new(1, 1);
-    let mut process = Process::start(&network, 0, "sleeper", &shell("trap '' TERM; sleep 600"));
+    let script = "trap '' TERM; sleep 600 & echo $!; wait";
+    let mut process = Process::start(&network, 0, "sleeper", &shell(script));
+    let started = process.line("what it started", SOON, |line| line.parse::<u32>().is_ok());
     // Also one that is stopped.
     process.pause();
     assert!(!process.has_ended());
     process.kill();
     assert!(process.has_ended());
+    wait_for_end(&started);
+}
+
+fn wait_for_end(id: &str) {
+    let stat = Path::new("/proc").join(id).join("stat");
+    until("the end of an orphan", SOON, || match fs::read_to_string(&stat) {
+        // One that nobody has waited for yet is dead too.
+        Ok(stat) if !stat.contains(") Z ") => Err(stat),
+        _ => Ok(()),
+    });
 }
 
 pub(crate) fn terminated_program_may_say_goodbye() {
@@ -158,9 +170,5 @@ pub(crate) fn programs_die_with_the_process_that_started_them() {
     assert!(orphan.join("stat").exists(), "{}", orphan.display());
     parent.kill().unwrap();
     parent.wait().unwrap();
-    until("the end of an orphan", SOON, || match fs::read_to_string(orphan.join("stat")) {
-        // One that nobody has waited for yet is dead too.
-        Ok(stat) if !stat.contains(") Z ") => Err(stat),
-        _ => Ok(()),
-    });
+    wait_for_end(id.trim());
 }
