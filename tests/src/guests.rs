@@ -3,10 +3,10 @@
 //! is all it takes.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 
-use host_toolchain::{TARGET, Toolchain};
+use test_builds::{build as build_guests, built_folder};
+pub use test_builds::{target_folder, workspace};
 
 /// The packages whose examples are the guests. Each is built by itself:
 /// features hold for all that is built together, and async is one.
@@ -14,8 +14,6 @@ const PACKAGES: [(&str, &str); 2] = [("guests", "."), ("guests-async", "async")]
 
 /// The packages in `examples/`, in the same way.
 const EXAMPLES: [&[&str]; 2] = [&["bank", "counter", "pool", "wordcount"], &["pipeline"]];
-
-const PROFILE: &str = "guest-test";
 
 /// The component of the example `name`.
 pub fn component(name: &str) -> Vec<u8> {
@@ -52,21 +50,6 @@ pub fn sources() -> Vec<(String, PathBuf)> {
     found
 }
 
-/// The top folder of the project.
-pub fn workspace() -> PathBuf {
-    // What cargo says now counts more than where this was compiled.
-    let tests = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
-    let tests = tests.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
-    tests.parent().expect("the package is in the workspace").to_owned()
-}
-
-/// The folder everything that is built goes to.
-pub fn target_folder() -> PathBuf {
-    // The test program is TARGET/debug/deps/NAME.
-    let program = std::env::current_exe().expect("a program knows where it is");
-    program.ancestors().nth(3).expect("cargo's layout").to_owned()
-}
-
 /// Builds the guests, unless this run has done so.
 pub fn build_all() {
     folder();
@@ -79,7 +62,7 @@ fn folder() -> &'static Path {
 
 fn build() -> PathBuf {
     for (package, _) in PACKAGES {
-        cargo_build(&["--examples", "--package", package]);
+        build_guests(&["--examples", "--package", package]);
     }
     built_folder().join("examples")
 }
@@ -87,37 +70,7 @@ fn build() -> PathBuf {
 fn build_examples() -> PathBuf {
     for together in EXAMPLES {
         let packages = together.iter().flat_map(|package| ["--package", package]);
-        cargo_build(&packages.chain(["--lib"]).collect::<Vec<_>>());
+        build_guests(&packages.chain(["--lib"]).collect::<Vec<_>>());
     }
     built_folder()
-}
-
-/// Where cargo puts what it builds for guests.
-fn built_folder() -> PathBuf {
-    target_folder().join("guest").join(TARGET).join(PROFILE)
-}
-
-fn cargo_build(what: &[&str]) {
-    let workspace = workspace();
-    let toolchain = Toolchain::find(&workspace).unwrap_or_else(|missing| panic!("{missing}"));
-    let mut cargo = toolchain.cargo();
-    cargo
-        .args(["build", "--target", TARGET, "--profile", PROFILE, "--target-dir"])
-        .arg(target_folder().join("guest"))
-        .args(what)
-        .current_dir(&workspace);
-    forget_this_build(&mut cargo);
-    let status = cargo.status().expect("cargo can be run");
-    assert!(status.success(), "guests cannot be built ({}), see above", what.join(" "));
-}
-
-/// What cargo told this program about its own build is not for the guests'.
-fn forget_this_build(cargo: &mut Command) {
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy();
-        let told = name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
-        if told || name == "CARGO_TARGET_DIR" {
-            cargo.env_remove(&*name);
-        }
-    }
 }

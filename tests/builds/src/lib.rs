@@ -1,0 +1,61 @@
+//! Builds guests for tests, by the compiler that users' actors are built with,
+//! so that plain `cargo test` is all it takes.
+//!
+//! Apart from the tests that use it, since some of them link the whole host
+//! and others must not.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use host_toolchain::{TARGET, Toolchain};
+
+const PROFILE: &str = "guest-test";
+
+/// The top folder of the project.
+pub fn workspace() -> PathBuf {
+    // What cargo says now counts more than where this was compiled.
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let package = package.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+    let mut folders = package.ancestors();
+    let top = folders.find(|folder| folder.join("Cargo.lock").is_file());
+    top.expect("the package is in the workspace").to_owned()
+}
+
+/// The folder everything that is built goes to.
+pub fn target_folder() -> PathBuf {
+    // The test program is TARGET/debug/deps/NAME.
+    let program = std::env::current_exe().expect("a program knows where it is");
+    program.ancestors().nth(3).expect("cargo's layout").to_owned()
+}
+
+/// Where cargo puts what it builds for guests: libraries, and in `examples`
+/// the examples.
+pub fn built_folder() -> PathBuf {
+    target_folder().join("guest").join(TARGET).join(PROFILE)
+}
+
+/// Builds what these arguments of `cargo build` name, as guests.
+pub fn build(what: &[&str]) {
+    let workspace = workspace();
+    let toolchain = Toolchain::find(&workspace).unwrap_or_else(|missing| panic!("{missing}"));
+    let mut cargo = toolchain.cargo();
+    cargo
+        .args(["build", "--target", TARGET, "--profile", PROFILE, "--target-dir"])
+        .arg(target_folder().join("guest"))
+        .args(what)
+        .current_dir(&workspace);
+    forget_this_build(&mut cargo);
+    let status = cargo.status().expect("cargo can be run");
+    assert!(status.success(), "guests cannot be built ({}), see above", what.join(" "));
+}
+
+/// What cargo told this program about its own build is not for another's.
+pub fn forget_this_build(cargo: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        let told = name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        if told || name == "CARGO_TARGET_DIR" {
+            cargo.env_remove(&*name);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The load of the tests with several hosts. `load` calls actors that log who
+//! called them, for some time, and tells of each call; `look` tells what the
+//! actors have logged; `many` creates as many actors as are asked for.
+
+mod line;
+mod load;
+mod many;
+
+use std::str::FromStr;
+
+use greenroom::prelude::*;
+
+pub use line::{Line, Outcome};
+
+const USAGE: &str = "load CALLER ACTORS SECONDS IN_FLIGHT, or look ACTORS, or many ACTORS SECONDS";
+
+#[driver]
+fn main(args: Vec<String>) -> Result<()> {
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args.as_slice() {
+        ["load", caller, actors, seconds, in_flight] => {
+            load::load(caller, parse(actors)?, parse(seconds)?, parse(in_flight)?)
+        }
+        ["look", actors] => load::look(parse(actors)?),
+        ["many", actors, seconds] => many::many(parse(actors)?, parse(seconds)?),
+        _ => Err(Error::failed(USAGE)),
+    }
+}
+
+fn parse<T: FromStr>(text: &str) -> Result<T> {
+    text.parse().map_err(|_| Error::failed(format!("{text:?} is no number; {USAGE}")))
+}
+
+fn print(line: &Line) {
+    println!("{}", serde_json::to_string(line).expect("a line is plain data"));
+}
