@@ -10,23 +10,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use host_gate::{Dialler, Identity, system_clock};
 use host_identity::LocalToken;
 use host_proto::PROTOCOL_VERSION;
 use host_proto::admin as proto;
 use host_proto::admin::admin_client::AdminClient;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
-use tonic::metadata::{Ascii, MetadataValue};
-use tonic::service::Interceptor;
-use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Request, Response, Status};
+use tonic::{Code, Response, Status};
 
 use super::console::Console;
 use super::failure::Failure;
 use super::interrupt::{self, Stop};
 use super::places;
-use crate::admin::{BEARER, limits};
+use crate::admin::limits;
 
 /// How long a node has to take a connection.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
@@ -34,10 +31,6 @@ const CONNECT_TIME: Duration = Duration::from_secs(5);
 /// How long a node has for an answer that needs no guest: it may wait for other
 /// nodes.
 pub(super) const ANSWER_TIME: Duration = Duration::from_secs(60);
-
-/// A sign of life on a quiet connection; one that gets no answer for as long
-/// again is over.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// Which node a command talks to.
 #[derive(clap::Args, Debug, Default)]
@@ -53,20 +46,7 @@ pub(super) struct ClientOptions {
 }
 
 /// A node that was reached.
-pub(super) type Client = AdminClient<InterceptedService<Channel, Credential>>;
-
-/// Shows in every request who asks.
-#[derive(Clone)]
-pub(super) struct Credential {
-    authorization: MetadataValue<Ascii>,
-}
-
-impl Interceptor for Credential {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request.metadata_mut().insert("authorization", self.authorization.clone());
-        Ok(request)
-    }
-}
+pub(super) type Client = AdminClient<host_gate::Client>;
 
 /// Connects, does the work and gives up at Ctrl-C, or when nobody reads what is
 /// printed.
@@ -85,78 +65,97 @@ where
     runtime.block_on(stop.or(async { work(connect(options).await?).await }))
 }
 
-/// Connects to the node that the options name.
+/// Connects to the node that the options name: on this machine as its owner,
+/// elsewhere with what `host login` got.
 pub(super) async fn connect(options: &ClientOptions) -> Result<Client, Failure> {
     let data_dir = places::data_dir(options.data_dir.as_deref())?;
-    let local = local_address(&data_dir)?;
-    let address = match (&options.cluster, local) {
-        (None, Some(local)) => local,
+    let here = Here::read(&data_dir)?;
+    let channel = match (&options.cluster, here) {
         (None, None) => return Err(no_node(&data_dir)),
-        (Some(given), local) => of_this_machine(given, local, &data_dir)?,
+        (None, Some(here)) => local(here.local, &data_dir).await?,
+        (Some(given), Some(here)) if here.is(given)? => local(here.local, &data_dir).await?,
+        (Some(given), _) => remote(given).await?,
     };
-    let token = LocalToken::load(&data_dir).map_err(|error| Failure::set_up(error.to_string()))?;
-    let token = token.ok_or_else(|| no_node(&data_dir))?;
-    let authorization = format!("{BEARER}{}", *token.reveal()).parse::<MetadataValue<Ascii>>();
-    let mut authorization = authorization.expect("a token is ASCII");
-    authorization.set_sensitive(true);
-    let endpoint = Endpoint::from_shared(format!("http://{address}"))
-        .map_err(|error| Failure::set_up(format!("{address}: {error}")))?
-        .connect_timeout(CONNECT_TIME)
-        .http2_keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_timeout(KEEP_ALIVE)
-        .keep_alive_while_idle(true);
-    let channel = endpoint.connect().await.map_err(|_| {
-        Failure::set_up(format!(
-            "no node answers at {address}, where the one of {} listened; start it with host start",
-            data_dir.display()
-        ))
-    })?;
-    Ok(AdminClient::with_interceptor(channel, Credential { authorization })
+    Ok(AdminClient::new(channel)
         .max_decoding_message_size(limits::ANSWER_BYTES)
         .max_encoding_message_size(limits::REQUEST_BYTES))
 }
 
-/// The address that is given, if the node of the data directory listens there:
-/// its token goes to nobody else.
-fn of_this_machine(
-    given: &str,
-    local: Option<SocketAddr>,
-    data_dir: &Path,
-) -> Result<SocketAddr, Failure> {
-    let (host, port) = given.rsplit_once(':').unwrap_or((given, ""));
-    let Ok(port) = port.parse::<u16>() else {
-        return Err(Failure::usage(format!("--cluster {given:?} is not HOST:PORT")));
-    };
-    let ip: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
-    let loopback = host == "localhost" || ip.is_some_and(|ip| ip.is_loopback());
-    if !loopback {
-        return Err(Failure::set_up(format!(
-            "{given} is another machine, and this build of host can only talk to nodes on this one"
-        )));
-    }
-    let local = local.ok_or_else(|| no_node(data_dir))?;
-    if local.port() != port || ip.is_some_and(|ip| ip != local.ip()) {
-        return Err(Failure::set_up(format!(
-            "the node of {} listens on {local}, not on {given}; give the data directory of the \
-             other with --data-dir",
+/// To the node of a data directory, with its owner's token.
+async fn local(address: SocketAddr, data_dir: &Path) -> Result<host_gate::Client, Failure> {
+    let token = LocalToken::load(data_dir).map_err(|error| Failure::set_up(error.to_string()))?;
+    let token = token.ok_or_else(|| no_node(data_dir))?;
+    let connecting = timeout(CONNECT_TIME, host_gate::local(address, &token)).await;
+    let connected = connecting.ok().and_then(Result::ok);
+    connected.ok_or_else(|| {
+        Failure::set_up(format!(
+            "no node answers at {address}, where the one of {} listened; start it with host start",
             data_dir.display()
-        )));
-    }
-    Ok(local)
+        ))
+    })
 }
 
-/// Where the node of a data directory listens, if one does.
-fn local_address(data_dir: &Path) -> Result<Option<SocketAddr>, Failure> {
-    let file = places::address_file(data_dir);
-    let text = match std::fs::read_to_string(&file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Failure::set_up(format!("{}: {error}", file.display()))),
-    };
-    text.trim()
-        .parse()
-        .map(Some)
-        .map_err(|_| Failure::set_up(format!("{} is damaged; start the node anew", file.display())))
+/// To a node elsewhere, with the credential for it.
+async fn remote(address: &str) -> Result<host_gate::Client, Failure> {
+    let failed = |error: host_gate::Error| Failure::set_up(error.to_string());
+    let folder = places::credential(address)?;
+    let identity = Identity::load(&folder, system_clock()).map_err(failed)?;
+    let identity = identity.ok_or_else(|| {
+        Failure::set_up(format!(
+            "there is no credential for {address}; get one with host login {address} --token-file \
+             FILE, and a token from its operator (host token create --client)"
+        ))
+    })?;
+    if let Err(error) = identity.renew_if_due().await {
+        // It still counts, or the connection says that it does not.
+        tracing::warn!(%error, "the credential could not be renewed");
+    }
+    Dialler::new(identity).client(address).await.map_err(failed)
+}
+
+/// The node of a data directory, as its file says.
+struct Here {
+    /// Where its owner reaches it.
+    local: SocketAddr,
+    /// Where others reach it.
+    advertised: String,
+}
+
+impl Here {
+    fn read(data_dir: &Path) -> Result<Option<Here>, Failure> {
+        let file = places::address_file(data_dir);
+        let text = match std::fs::read_to_string(&file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                return Err(Failure::set_up(format!("{}: {error}", file.display())));
+            }
+        };
+        Here::parse(&text).map(Some).ok_or_else(|| {
+            Failure::set_up(format!("{} is damaged; start the node anew", file.display()))
+        })
+    }
+
+    fn parse(text: &str) -> Option<Here> {
+        let mut lines = text.lines();
+        let local = lines.next()?.trim().parse().ok()?;
+        let advertised = lines.next().unwrap_or_default().trim().to_owned();
+        Some(Here { local, advertised })
+    }
+
+    /// Whether an address is this node's: its token goes to nobody else.
+    fn is(&self, given: &str) -> Result<bool, Failure> {
+        if given == self.advertised {
+            return Ok(true);
+        }
+        let (host, port) = given.rsplit_once(':').unwrap_or((given, ""));
+        let Ok(port) = port.parse::<u16>() else {
+            return Err(Failure::usage(format!("--cluster {given:?} is not HOST:PORT")));
+        };
+        let ip: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+        let this = host == "localhost" || ip.is_some_and(|ip| ip == self.local.ip());
+        Ok(this && port == self.local.port())
+    }
 }
 
 fn no_node(data_dir: &Path) -> Failure {
@@ -206,26 +205,16 @@ pub(super) fn refused(status: &Status) -> Failure {
 mod tests {
     use super::*;
 
-    fn check(given: &str, expected: Result<&str, &str>) {
-        let local = Some("127.0.0.1:7420".parse().unwrap());
-        let found = of_this_machine(given, local, Path::new("data"));
-        match (found, expected) {
-            (Ok(found), Ok(expected)) => assert_eq!(found.to_string(), expected),
-            (Err(failure), Err(part)) => {
-                assert!(failure.to_string().contains(part), "{given}: {failure}");
-            }
-            (found, _) => panic!("{given}: {found:?}"),
-        }
-    }
-
     #[test]
     fn the_owners_token_goes_to_the_owners_node_only() {
-        check("127.0.0.1:7420", Ok("127.0.0.1:7420"));
-        check("localhost:7420", Ok("127.0.0.1:7420"));
-        check("127.0.0.1:7421", Err("listens on 127.0.0.1:7420"));
-        check("127.0.0.2:7420", Err("listens on 127.0.0.1:7420"));
-        check("10.0.0.1:7420", Err("another machine"));
-        check("alpha:7420", Err("another machine"));
-        check("127.0.0.1", Err("not HOST:PORT"));
+        let here = Here::parse("127.0.0.1:7420\n10.0.0.1:7420\n").unwrap();
+        for own in ["127.0.0.1:7420", "localhost:7420", "10.0.0.1:7420"] {
+            assert!(here.is(own).unwrap(), "{own}");
+        }
+        for other in ["127.0.0.1:7421", "127.0.0.2:7420", "10.0.0.2:7420", "alpha:7420"] {
+            assert!(!here.is(other).unwrap(), "{other}");
+        }
+        assert!(here.is("127.0.0.1").is_err());
+        assert!(Here::parse("somewhere").is_none());
     }
 }

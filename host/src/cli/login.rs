@@ -4,9 +4,14 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use host_identity::{JoinToken, limits};
+use host_gate::{Identity, Joining, system_clock};
+use host_identity::{JoinToken, Name, limits};
+use serde_json::json;
+use tokio::runtime::Builder;
 
+use super::console::{Console, Format};
 use super::failure::Failure;
+use super::places;
 
 /// Get a credential for a cluster on other machines
 #[derive(clap::Args, Debug)]
@@ -14,6 +19,9 @@ pub(super) struct Login {
     /// A node of the cluster
     #[arg(value_name = "HOST:PORT")]
     address: String,
+    /// What the credential is called there
+    #[arg(long, value_name = "NAME", default_value = "client")]
+    name: Name,
     #[command(flatten)]
     token: TokenOptions,
 }
@@ -30,11 +38,6 @@ pub(super) struct TokenOptions {
 }
 
 impl TokenOptions {
-    /// Whether there is one to read.
-    pub(super) fn is_given(&self) -> bool {
-        self.token.is_some() || self.token_file.is_some()
-    }
-
     /// The token, if one is given.
     pub(super) fn read(&self) -> Result<Option<JoinToken>, Failure> {
         let text = match (&self.token, &self.token_file) {
@@ -60,16 +63,29 @@ fn read(file: &Path) -> Result<String, Failure> {
 
 impl Login {
     /// Carries it out.
-    pub(super) fn run(self) -> Result<(), Failure> {
-        if self.token.read()?.is_none() {
+    pub(super) fn run(self, console: &Console) -> Result<(), Failure> {
+        let Some(token) = self.token.read()? else {
             let advice =
                 "a token is missing: give it with --token-file, GREENROOM_TOKEN or --token";
             return Err(Failure::usage(advice));
-        }
-        Err(Failure::set_up(format!(
-            "{} is reached over TLS, which this build of host cannot do yet; nodes on this machine \
-             need no login",
-            self.address
-        )))
+        };
+        let folder = places::credential(&self.address)?;
+        let joining = Joining { address: self.address.clone(), token, name: self.name };
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime
+            .map_err(|error| Failure::set_up(format!("the runtime cannot be started: {error}")))?;
+        let joined = runtime.block_on(Identity::join(&folder, joining, system_clock()));
+        let identity = joined.map_err(|error| Failure::set_up(error.to_string()))?;
+        console.out(&match console.format {
+            Format::Text => {
+                format!("logged in to cluster {} as {}\n", identity.cluster(), identity.subject())
+            }
+            Format::Json => {
+                let (cluster, subject) = (identity.cluster(), identity.subject());
+                let said = json!({"cluster": cluster.to_string(), "as": subject.to_string()});
+                format!("{said}\n")
+            }
+        });
+        Ok(())
     }
 }

@@ -202,7 +202,7 @@ fn dispatch(cli: Cli, console: &Arc<Console>) -> Result<(), Failure> {
         Command::Call(call) => call.run(console),
         Command::Kill(kill) => kill.run(console),
         Command::Token(token) => token.run(console),
-        Command::Login(login) => login.run(),
+        Command::Login(login) => login.run(console),
         Command::Completions(completions) => {
             completions.run(console);
             Ok(())

@@ -29,7 +29,16 @@ pub(super) fn address_file(data_dir: &Path) -> PathBuf {
     data_dir.join(ADDRESS)
 }
 
-/// The folder of packages that clients gave to the node.
-pub(super) fn packages(data_dir: &Path) -> PathBuf {
-    data_dir.join("packages")
+/// The folder of the credential for a cluster, known by the address of one of
+/// its nodes: `$XDG_CONFIG_HOME/greenroom/ADDRESS`, or in `~/.config`.
+pub(super) fn credential(address: &str) -> Result<PathBuf, Failure> {
+    let folder = match std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from) {
+        Some(folder) if folder.is_absolute() => Some(folder),
+        _ => std::env::home_dir().map(|home| home.join(".config")),
+    };
+    let folder =
+        folder.ok_or_else(|| Failure::set_up("there is no home directory for the credential"))?;
+    // An address has no separators of paths; what else it may have is no file.
+    let name = address.replace(['/', '\\'], "_");
+    Ok(folder.join("greenroom").join(name))
 }

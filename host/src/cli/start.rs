@@ -199,7 +199,7 @@ async fn serve(
     };
     let stop = host.stopping();
     let running = host.run(|node| {
-        let said = data_dir.say_address(host.local_address());
+        let said = data_dir.say_address(host.local_address(), &host.advertised());
         if let Err(failure) = said {
             tracing::warn!(%failure, "clients on this machine will not find the host");
         }
@@ -250,9 +250,7 @@ fn ready(console: &Console, ready: &Ready<'_>) {
         Format::Text => {
             let line = format!("node {name} ({node}) of cluster {cluster} listens on {address}\n");
             let join = token.map_or_else(String::new, |token| {
-                format!(
-                    "another host joins with:\n  host start --join {address} --token {token}\n"
-                )
+                format!("another host joins with:\n  host start --join {address} --token {token}\n")
             });
             console.out(&(line + &join));
         }
@@ -304,11 +302,11 @@ impl DataDir {
     }
 
     /// Says to clients where the node listens.
-    fn say_address(&self, address: SocketAddr) -> Result<(), Failure> {
+    fn say_address(&self, local: SocketAddr, advertised: &str) -> Result<(), Failure> {
         let file = places::address_file(&self.path);
         // Whole or not at all: a client may look just now.
         let written = tempfile::NamedTempFile::new_in(&self.path).and_then(|mut new| {
-            std::io::Write::write_all(&mut new, format!("{address}\n").as_bytes())?;
+            std::io::Write::write_all(&mut new, format!("{local}\n{advertised}\n").as_bytes())?;
             new.persist(&file).map_err(|error| error.error)
         });
         let failed = |error| Failure::set_up(format!("{}: {error}", file.display()));
