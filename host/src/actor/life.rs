@@ -46,7 +46,10 @@ async fn live(actor: Arc<Actor>, incarnation: u32) -> End {
         Err(error) => return End::Unborn(error),
     };
     let concurrency = match &actor.role {
-        Role::Driver { args, .. } => return End::Driver(run(&mut instance, args.clone()).await),
+        Role::Driver { args, .. } => {
+            actor.shared.lock().phase = Phase::Running;
+            return End::Driver(run(&mut instance, args.clone()).await);
+        }
         Role::Class { args, .. } => {
             if let Err(error) = construct(&actor, &mut instance, birth_args(&actor, args)).await {
                 return End::Unborn(error);

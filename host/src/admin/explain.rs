@@ -68,6 +68,7 @@ impl Inner {
             State::Pending(why) => format!("{label} is not running yet: {why}"),
             State::Starting => format!("{label} is being constructed"),
             State::Idle => format!("{label} waits for a call"),
+            State::Running if actor.is_driver() => format!("{label} is running"),
             State::Running => format!("{label} is in a call"),
             State::Dead(why) => why.clone(),
         }];

@@ -8,8 +8,9 @@ use std::time::Instant;
 use host_core::spec::Options;
 use host_core::{Error, JobId, PackageId};
 use host_proto::admin as proto;
+use host_proto::admin::call_answer::Outcome;
 use host_proto::admin::run_event::Event;
-use host_refs::{Args, Handle};
+use host_refs::{Args, Handle, Value};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -231,9 +232,9 @@ impl Running {
         let feed = self.feed.clone();
         let mut work = std::pin::pin!(carry_out(job, package, work, &feed));
         loop {
-            // All are cancel-safe: what is not taken stays where it is.
+            // All are cancel-safe: what is not taken stays where it is. None goes
+            // first, or much output would hold up the lines.
             tokio::select! {
-                biased;
                 unwanted = feed.unwanted() => return Err(unwanted),
                 (stream, bytes) = self.printed.next() => {
                     feed.send(Event::Output(wire::output_to(stream, bytes))).await?;
@@ -272,9 +273,9 @@ async fn carry_out(
         Work::Calls(calls) => {
             let mut actors = HashMap::new();
             for call in calls {
-                match one_call(job, package, &mut actors, call).await {
-                    Ok(value) => feed.send(Event::Result(value)).await?,
-                    Err(fault) => return Ok(Some(fault)),
+                match wire::outcome_to(one_call(job, package, &mut actors, call).await) {
+                    Outcome::Result(value) => feed.send(Event::Result(value)).await?,
+                    Outcome::Fault(fault) => return Ok(Some(fault)),
                 }
             }
             Ok(None)
@@ -288,16 +289,15 @@ async fn one_call(
     package: &Arc<Package>,
     actors: &mut HashMap<String, Handle>,
     call: proto::Invocation,
-) -> Result<proto::Value, proto::Fault> {
-    let fault = |error: Error| wire::fault_to(&error);
+) -> Result<Value, Arc<Error>> {
     let proto::Invocation { class, construct, method, args } = call;
     if let Some(construct) = construct {
         let args = Args::plain(construct);
-        let actor = job.place(package, &class, args, Options::default()).await.map_err(fault)?;
+        let actor = job.place(package, &class, args, Options::default()).await?;
         actors.insert(class.clone(), actor);
     }
     let actor = actors.get(&class).ok_or_else(|| {
-        fault(Error::Invalid(format!("the first call of {class:?} has no constructor's arguments")))
+        Error::Invalid(format!("the first call of {class:?} has no constructor's arguments"))
     })?;
-    wire::outcome_to(job.ask(actor, &method, Args::plain(args)).await)
+    job.ask(actor, &method, Args::plain(args)).await
 }

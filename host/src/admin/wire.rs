@@ -9,6 +9,7 @@ use host_core::spec::{Concurrency, Options};
 use host_core::{ActorId, Cause, Error, JobId, Level, NodeId, ObjectId, PackageId};
 use host_identity::{Kind, Role, Token, Uses};
 use host_proto::admin as proto;
+use host_proto::admin::call_answer::Outcome;
 use host_refs::Value;
 use host_wasi::Stream;
 
@@ -69,7 +70,7 @@ pub fn value_to(value: Value) -> proto::Value {
 }
 
 /// The outcome of a call as an answer; what is too large for one is a fault.
-pub fn outcome_to(outcome: Result<Value, Arc<Error>>) -> Result<proto::Value, proto::Fault> {
+pub fn outcome_to(outcome: Result<Value, Arc<Error>>) -> Outcome {
     match outcome {
         Ok(value) if value.weight() > limits::RESULT_BYTES => {
             let why = format!(
@@ -77,10 +78,10 @@ pub fn outcome_to(outcome: Result<Value, Arc<Error>>) -> Result<proto::Value, pr
                 value.weight(),
                 limits::RESULT_BYTES
             );
-            Err(fault_to(&Error::Invalid(why)))
+            Outcome::Fault(fault_to(&Error::Invalid(why)))
         }
-        Ok(value) => Ok(value_to(value)),
-        Err(error) => Err(fault_to(&error)),
+        Ok(value) => Outcome::Result(value_to(value)),
+        Err(error) => Outcome::Fault(fault_to(&error)),
     }
 }
 
@@ -363,7 +364,7 @@ mod tests {
     #[test]
     fn a_result_too_large_is_an_error_that_says_so() {
         let value = Value::plain(vec![0; limits::RESULT_BYTES + 1]);
-        let fault = outcome_to(Ok(value)).unwrap_err();
+        let Outcome::Fault(fault) = outcome_to(Ok(value)) else { panic!("it is answered") };
         assert!(fault.message.contains("67108865 bytes"), "{}", fault.message);
     }
 }

@@ -60,10 +60,7 @@ impl Inner {
             }
         };
         drop(wanted);
-        Ok(match wire::outcome_to(outcome) {
-            Ok(value) => Outcome::Result(value),
-            Err(fault) => Outcome::Fault(fault),
-        })
+        Ok(wire::outcome_to(outcome))
     }
 
     /// Ends an actor or a job; what it was.

@@ -139,6 +139,17 @@ impl Output for Console {
     }
 }
 
+impl Console {
+    /// Prints a line to stdout, however it came: for commands whose output are
+    /// lines.
+    pub(super) fn show_line(&self, record: &Record<'_>) {
+        self.out(&match self.format {
+            Format::Json => for_programs(record),
+            Format::Text => for_people(record, self.colour_stdout),
+        });
+    }
+}
+
 /// What actors print, a line at a time: stdout to stdout, the rest to stderr.
 impl Sink for Console {
     fn line(&self, record: &Record<'_>) {

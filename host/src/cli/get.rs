@@ -66,7 +66,8 @@ fn for_people(full: &proto::GetActorAnswer) -> String {
         name => format!("{} {}", amount.amount, one_line(name)),
     };
     let resources: Vec<_> = full.resources.iter().map(resource).collect();
-    let tries = |tries: Option<u32>| tries.map_or("any number".into(), |tries| tries.to_string());
+    let tries =
+        |tries: Option<u32>| tries.map_or_else(|| "any number".into(), |tries| tries.to_string());
     let methods = full.methods.iter().cloned().map(wire::method_from);
     let methods: Vec<_> = methods.map(|method| one_line(&signature(&method))).collect();
     facts([

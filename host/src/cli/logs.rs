@@ -10,6 +10,7 @@ use super::client::{self, ClientOptions, answer, caller, refused};
 use super::console::{Console, Format};
 use super::failure::Failure;
 use super::target::Target;
+use super::text::{is_harmless, one_line};
 use crate::admin::wire;
 use crate::log::{Record, Sink};
 
@@ -49,7 +50,7 @@ impl Logs {
             let mut answers = answer(client.logs(request)).await?;
             // A node that has gone is noticed by the connection.
             while let Some(lines) = answers.message().await.map_err(|status| refused(&status))? {
-                show(console, &lines);
+                each(console, &lines, |record| console.show_line(record));
             }
             Ok(())
         })
@@ -58,15 +59,21 @@ impl Logs {
 
 /// Prints lines as `host run` does.
 pub(super) fn show(console: &Console, answer: &proto::LogsAnswer) {
+    each(console, answer, |record| console.line(record));
+}
+
+fn each(console: &Console, answer: &proto::LogsAnswer, print: impl Fn(&Record<'_>)) {
     if answer.skipped > 0 && console.format == Format::Text {
         console.err(&format!("… at least {} lines skipped\n", answer.skipped));
     }
     for line in &answer.lines {
         let id = wire::actor_id_from(line.actor.unwrap_or_default());
-        let actor = Label { class: line.class.as_str().into(), id };
+        let actor = Label { class: one_line(&line.class).into(), id };
+        // The node has cleaned it. A hostile one would not have.
+        let text: String = line.text.chars().filter(|c| *c == '\t' || is_harmless(*c)).collect();
         // Not shown.
         let job = JobId { node: NodeId(0), seq: 0 };
         let source = wire::source_from(line.source());
-        console.line(&Record { actor: &actor, job, source, text: &line.text });
+        print(&Record { actor: &actor, job, source, text: &text });
     }
 }

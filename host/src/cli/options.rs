@@ -193,7 +193,7 @@ mod tests {
             ("licence", "NAME=AMOUNT"),
             ("=1", "resource"),
             ("a=b", "not an amount"),
-            ("memory=2", "2"),
+            ("memory=x", "use B, KB"),
         ] {
             assert!(resource(bad).unwrap_err().contains(reason), "{bad}");
         }

@@ -1,6 +1,7 @@
 //! `host start`: a node that stays.
 
 use std::fs::{DirBuilder, File};
+use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -279,7 +280,7 @@ struct DataDir {
 
 impl DataDir {
     fn open(path: PathBuf) -> Result<DataDir, Failure> {
-        let failed = |error: std::io::Error| {
+        let failed = |error: io::Error| {
             Failure::set_up(format!("the data directory {}: {error}", path.display()))
         };
         DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(failed)?;
@@ -293,10 +294,15 @@ impl DataDir {
         Ok(DataDir { path, _lock: lock })
     }
 
-    /// The folder for objects that memory has no room for.
+    /// The folder for objects that memory has no room for, empty: objects do
+    /// not outlive their node.
     fn spill(&self) -> Result<PathBuf, Failure> {
         let folder = self.path.join("spill");
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+        let emptied = match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            emptied => emptied,
+        };
+        let made = emptied.and_then(|()| DirBuilder::new().mode(0o700).create(&folder));
         made.map_err(|error| Failure::set_up(format!("{}: {error}", folder.display())))?;
         Ok(folder)
     }
@@ -306,7 +312,7 @@ impl DataDir {
         let file = places::address_file(&self.path);
         // Whole or not at all: a client may look just now.
         let written = tempfile::NamedTempFile::new_in(&self.path).and_then(|mut new| {
-            std::io::Write::write_all(&mut new, format!("{local}\n{advertised}\n").as_bytes())?;
+            new.write_all(format!("{local}\n{advertised}\n").as_bytes())?;
             new.persist(&file).map_err(|error| error.error)
         });
         let failed = |error| Failure::set_up(format!("{}: {error}", file.display()));
@@ -316,7 +322,7 @@ impl DataDir {
     fn forget_address(&self) {
         let file = places::address_file(&self.path);
         match std::fs::remove_file(&file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
                 tracing::warn!(file = %file.display(), %error, "the address stays behind");
             }
             _ => {}

@@ -3,6 +3,7 @@
 
 mod harness;
 mod invoke;
+mod node;
 mod outputs;
 mod projects;
 mod refusals;

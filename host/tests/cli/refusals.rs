@@ -47,7 +47,7 @@ fn bad_values_show_the_form() {
     refused(&["run", "x", "--env", "=x"], 2, &["NAME=VALUE"]);
     refused(&["run", "x", "--cpus", "many"], 2, &["such as 2 or 0.5"]);
     refused(&["run", "x", "--memory", "1G"], 2, &["GiB"]);
-    refused(&["run", "x", "--resources", "cpus=1"], 2, &["--cpus"]);
+    refused(&["run", "x", "--resources", "cpus=x"], 2, &["such as 2 or 0.5"]);
     refused(&["run", "x", "--max-actors", "0"], 2, &["--max-actors"]);
     refused(&["run", "x", "--no-cache", "--cache-dir", "y"], 2, &["cannot be used with"]);
     let run = outcome(command(["run", "x"]).env("GREENROOM_CPUS", "many"));

@@ -162,6 +162,46 @@ mod tests {
         assert_eq!(*output.0.lock(), b"one two");
     }
 
+    /// Takes a write, and another once it was told to.
+    #[derive(Default)]
+    struct Full {
+        written: Mutex<bool>,
+        emptied: tokio::sync::Notify,
+    }
+
+    impl Output for Full {
+        fn write(&self, _: Stream, _: &[u8]) {
+            *self.written.lock() = true;
+        }
+
+        fn has_room(&self) -> bool {
+            !*self.written.lock()
+        }
+
+        fn room(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+            Box::pin(async {
+                self.emptied.notified().await;
+                *self.written.lock() = false;
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_write_waits_for_room() {
+        let output = Arc::new(Full::default());
+        let mut stdout = test::writer(output.clone()).p2_stream();
+        stdout.write(Bytes::from_static(b"one")).unwrap();
+        assert_eq!(stdout.check_write().unwrap(), 0);
+        let mut second = stdout.ready();
+        assert!(
+            second.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop())).is_pending()
+        );
+        output.emptied.notify_one();
+        second.as_mut().await;
+        drop(second);
+        assert_eq!(stdout.check_write().unwrap(), WRITE_BYTES);
+    }
+
     #[test]
     fn more_than_permitted_is_a_trap_and_nothing_arrives() {
         let output = Arc::new(Remembered::default());

@@ -2,7 +2,7 @@ use host_core::{NodeId, ObjectId};
 use serde_json::json;
 
 use super::*;
-use host_refs::ObjectRef;
+use host_refs::{Attached, ObjectRef};
 
 fn shown(value: &Value) -> String {
     let mut out = Vec::new();

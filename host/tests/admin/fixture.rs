@@ -1,0 +1,185 @@
+//! Nodes that listen on loopback, and clients of every kind.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use host::admin::lines::Lines;
+use host::admin::{Admin, Alone, NodeSummary, Parts, Peers};
+use host::node::{Config, Node};
+use host::sandbox::Pool;
+use host_core::NodeId;
+use host_identity::{
+    Admitted, Authority, ClusterId, Endpoint, Enrolment, Expect, Holding, PrivateKey,
+    RevocationsHandle, Subject, server_name,
+};
+use host_proto::PROTOCOL_VERSION;
+use host_proto::admin as proto;
+use host_proto::admin::admin_client::AdminClient;
+use host_wasi::{Output, Stream};
+use parking_lot::Mutex;
+use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
+use rustls::{ClientConnection, ConnectionCommon, ServerConnection};
+use rustls_pki_types::UnixTime;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Channel, Endpoint as Address, Server};
+use tonic::{Request, Status, async_trait};
+
+/// The client of a node.
+pub(crate) type Client = AdminClient<Channel>;
+
+/// A node with its service.
+pub(crate) struct Served {
+    pub(crate) admin: Admin,
+    pub(crate) stopping: CancellationToken,
+    pub(crate) packages: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+/// Peers by their channels; one without a channel does not answer.
+#[derive(Default)]
+pub(crate) struct Known {
+    pub(crate) nodes: Mutex<HashMap<NodeId, (NodeSummary, Option<Channel>)>>,
+}
+
+#[async_trait]
+impl Peers for Known {
+    fn nodes(&self) -> Vec<NodeSummary> {
+        self.nodes.lock().values().map(|(summary, _)| summary.clone()).collect()
+    }
+
+    async fn channel(&self, node: NodeId) -> Result<Channel, String> {
+        let channel = self.nodes.lock().get(&node).and_then(|(_, channel)| channel.clone());
+        match channel {
+            Some(channel) => Ok(channel),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+struct Silent;
+
+impl Output for Silent {
+    fn write(&self, _: Stream, _: &[u8]) {}
+}
+
+/// A node called so. Its actors have ids of node 1, whatever its own.
+pub(crate) fn node(id: u32, name: &str, peers: Arc<Known>) -> Served {
+    node_in(tempfile::tempdir().unwrap(), id, name, peers)
+}
+
+/// The same with a data directory that is there.
+pub(crate) fn node_in(folder: tempfile::TempDir, id: u32, name: &str, peers: Arc<Known>) -> Served {
+    let lines = Arc::new(Lines::default());
+    let config = Config::for_this_machine(lines.clone(), Arc::new(Silent)).unwrap();
+    let pool = Pool::for_actors(Some(10)).unwrap();
+    let spill_parent = folder.path().to_owned();
+    let node = Node::start(Config { pool, spill_parent, ..config }).unwrap();
+    let stopping = CancellationToken::new();
+    let packages = folder.path().join("packages");
+    let admin = Admin::new(Parts {
+        node,
+        lines,
+        about: summary(id, name),
+        cluster: None,
+        packages: packages.clone(),
+        peers,
+        operator: Arc::new(Alone::new(stopping.clone())),
+    });
+    Served { admin: admin.unwrap(), stopping, packages, _folder: folder }
+}
+
+pub(crate) fn summary(id: u32, name: &str) -> NodeSummary {
+    let address = format!("{name}:7420");
+    NodeSummary { id: NodeId(id), name: name.into(), address, draining: false }
+}
+
+impl Served {
+    /// A client that the listener knows as this one; none: it says nothing.
+    pub(crate) async fn client(&self, who: Option<Admitted>) -> Client {
+        AdminClient::new(self.channel(who).await)
+    }
+
+    pub(crate) async fn channel(&self, who: Option<Admitted>) -> Channel {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let admit = move |mut request: Request<()>| {
+            if let Some(who) = &who {
+                request.extensions_mut().insert(who.clone());
+            }
+            Ok::<_, Status>(request)
+        };
+        let service = InterceptedService::new(self.admin.server(), admit);
+        let server = Server::builder().add_service(service);
+        tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+        Address::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap()
+    }
+}
+
+/// What every request begins with.
+pub(crate) fn caller() -> Option<proto::Caller> {
+    Some(proto::Caller { protocol: PROTOCOL_VERSION, this_node: false })
+}
+
+/// An authority that lets anybody in as anything.
+pub(crate) struct Gate {
+    authority: Authority,
+    now: UnixTime,
+}
+
+impl Gate {
+    pub(crate) fn new() -> Gate {
+        let now = UnixTime::now();
+        let authority = Authority::create(ClusterId::from_bytes([7; 16]), now).unwrap();
+        Gate { authority, now }
+    }
+
+    /// Who a listener says connected, after a handshake as this subject.
+    pub(crate) fn admitted(&self, subject: Subject) -> Admitted {
+        let listener = self.endpoint(Subject::Node { name: "listener".parse().unwrap() });
+        let client = self.endpoint(subject).client_config(Expect::AnyNode).unwrap();
+        let server = listener.server_config().unwrap();
+        let mut client = ClientConnection::new(Arc::new(client), server_name()).unwrap();
+        let mut server = ServerConnection::new(Arc::new(server)).unwrap();
+        while client.is_handshaking() || server.is_handshaking() {
+            pass(&mut client, &mut server);
+            pass(&mut server, &mut client);
+        }
+        listener.admitted(&server).unwrap()
+    }
+
+    fn endpoint(&self, subject: Subject) -> Endpoint {
+        let key = PrivateKey::draw().unwrap();
+        let granted = Enrolment::grant(&self.authority, subject, &key, None, self.now);
+        let (certificate, _) = granted.unwrap();
+        let holding = Holding::new(self.authority.certificate().clone(), certificate, key);
+        let clock: Arc<dyn TimeProvider> = Arc::new(DefaultTimeProvider);
+        Endpoint::new(&holding.unwrap(), RevocationsHandle::default(), clock).unwrap()
+    }
+}
+
+fn pass<A, B>(from: &mut ConnectionCommon<A>, to: &mut ConnectionCommon<B>) {
+    let mut wire = Vec::new();
+    while from.wants_write() {
+        from.write_tls(&mut wire).unwrap();
+    }
+    let mut wire = wire.as_slice();
+    while !wire.is_empty() {
+        to.read_tls(&mut wire).unwrap();
+        to.process_new_packets().unwrap();
+    }
+}
+
+/// Longer than any of these tests takes.
+pub(crate) const TEST_TIME: Duration = Duration::from_secs(60);
+
+/// Runs a test, for so long at most.
+pub(crate) fn check(test: impl Future<Output = ()>) {
+    let runtime = host::node::runtime().unwrap();
+    runtime.block_on(async { tokio::time::timeout(TEST_TIME, test).await.expect("done in time") });
+    runtime.shutdown_background();
+}
