@@ -1,241 +1,207 @@
-//! The taking side.
+//! One thing from several nodes.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures_util::future::{BoxFuture, FutureExt as _, Shared};
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use host_core::{NodeId, limits};
-use host_proto::PROTOCOL_VERSION;
-use host_proto::content as proto;
-use host_proto::content::content_client::ContentClient;
-use host_proto::content::pull_request::What as WireWhat;
-use host_transport::Dial;
+use futures_util::{Stream, StreamExt as _, stream};
+use host_core::{NodeId, PackageId};
 use parking_lot::Mutex;
-use rustc_hash::FxHashMap;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
-use tonic::transport::Channel;
-use tonic::{Code, Status, Streaming};
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::{CHUNK_BYTES, Error, What};
+use crate::fetch::{self, Fault, Part};
+use crate::limits::{RANGE_BYTES, RANGES};
+use crate::puller::Shared;
+use crate::{Error, Sink, What};
 
-/// Bytes under way in this process, at most; one thing that is larger goes
-/// alone. Counted in KiB, since a semaphore counts no further than 32 bits.
-const UNDER_WAY_KIB: usize = 256 << 10;
-
-/// Bytes of one range: several of them are pulled at once.
-const RANGE_BYTES: u64 = 8 << 20;
-
-/// Ranges of one thing that are pulled at once.
-const RANGES: usize = 4;
-
-/// A source that says nothing for so long is given up.
-const SILENCE: Duration = Duration::from_secs(10);
-
-/// How long a source may take to begin: longer than it waits itself for what
-/// it has to bring from its disk first.
-const OPEN_TIME: Duration = Duration::from_secs(40);
-
-/// The most that an object may have; past it somebody lies.
-const OBJECT_BYTES_MAX: u64 = limits::VALUE_BYTES as u64;
-
-/// Pulls that others may wait for too.
-type Pulls = Mutex<FxHashMap<What, Shared<BoxFuture<'static, Result<Bytes, Error>>>>>;
-
-/// Brings what other nodes have here. Cloning is cheap.
-#[derive(Clone)]
-pub struct Puller(Arc<Inner>);
-
-struct Inner {
-    dial: Arc<dyn Dial>,
-    pulls: Pulls,
-    under_way: Semaphore,
-    /// Channels that were made, kept while they work.
-    channels: Mutex<FxHashMap<NodeId, Channel>>,
-}
-
-/// Why one source did not give it.
-enum Unhelpful {
-    NotThere,
-    Failed(String),
-}
-
-impl Puller {
-    /// A puller over these channels, which should not be the sessions'.
-    pub fn new(dial: Arc<dyn Dial>) -> Puller {
-        Puller(Arc::new(Inner {
-            dial,
-            pulls: Mutex::default(),
-            under_way: Semaphore::new(UNDER_WAY_KIB),
-            channels: Mutex::default(),
-        }))
-    }
-
-    /// Brings something here: from the first of these nodes that gives it.
-    /// Whoever asks for the same meanwhile gets the same bytes.
-    ///
-    /// # Errors
-    /// [`Error::NotThere`] if all said that they do not have it.
-    pub async fn pull(&self, what: What, from: Vec<NodeId>) -> Result<Bytes, Error> {
-        let pull = {
-            let mut pulls = self.0.pulls.lock();
-            let begin = || self.0.clone().run(what, from).boxed().shared();
-            pulls.entry(what).or_insert_with(begin).clone()
-        };
-        let pulled = pull.clone().await;
-        let mut pulls = self.0.pulls.lock();
-        if pulls.get(&what).is_some_and(|known| known.ptr_eq(&pull)) {
-            pulls.remove(&what);
-        }
-        pulled
-    }
-
-    /// A node has gone: its channel is not kept.
-    pub fn gone(&self, node: NodeId) {
-        self.0.channels.lock().remove(&node);
-    }
-}
-
-impl Inner {
-    async fn run(self: Arc<Self>, what: What, from: Vec<NodeId>) -> Result<Bytes, Error> {
-        let mut last = None;
-        for node in &from {
-            match self.pull_from(what, *node).await {
-                Ok(bytes) => return Ok(bytes),
-                Err(Unhelpful::NotThere) => {}
-                Err(Unhelpful::Failed(why)) => {
-                    tracing::warn!(%what, %node, why, "it could not be pulled from there");
-                    self.channels.lock().remove(node);
-                    last = Some(format!("{node}: {why}"));
-                }
-            }
-        }
-        Err(match last {
-            Some(why) => Error::Failed { what, why },
-            None => Error::NotThere { what, from },
-        })
-    }
-
-    async fn pull_from(&self, what: What, node: NodeId) -> Result<Bytes, Unhelpful> {
-        let channel = self.channel(node).await?;
-        let mut first = open(&channel, what, 0, RANGE_BYTES).await?;
-        let Some(chunk) = next(&mut first).await? else {
-            // Nothing at all: it is empty.
-            return check(what, Bytes::new());
-        };
-        let most = match what {
-            What::Object(_) => OBJECT_BYTES_MAX,
-            What::Package(_) => limits::PACKAGE_BYTES,
-        };
-        let size = chunk.size;
-        if size > most {
-            return Err(Unhelpful::Failed(format!("it says it has {size} bytes, past {most}")));
-        }
-        let kib = (size >> 10).min(UNDER_WAY_KIB as u64) as u32;
-        let _room = self.under_way.acquire_many(kib).await;
-        let mut all = BytesMut::zeroed(size as usize);
-        let mut parts = Vec::new();
-        for offset in (0..size).step_by(RANGE_BYTES as usize) {
-            let length = RANGE_BYTES.min(size - offset);
-            parts.push((offset, all.split_to(length as usize)));
-        }
-        let mut rest = parts.into_iter();
-        let Some((_, head)) = rest.next() else { return check(what, Bytes::new()) };
-        let head = fill(first, Some(chunk), head);
-        let others = stream::iter(rest.map(|(offset, part)| {
-            let channel = channel.clone();
-            async move {
-                let stream = open(&channel, what, offset, part.len() as u64).await?;
-                fill(stream, None, part).await
-            }
-        }));
-        let others = others.buffered(RANGES).try_collect::<Vec<BytesMut>>();
-        let (head, others) = tokio::try_join!(head, others)?;
-        let whole = others.into_iter().fold(head, |mut whole, part| {
-            // They are neighbours in one block: nothing is copied.
-            whole.unsplit(part);
-            whole
-        });
-        check(what, whole.freeze())
-    }
-
-    async fn channel(&self, node: NodeId) -> Result<Channel, Unhelpful> {
-        let known = self.channels.lock().get(&node).cloned();
-        if let Some(known) = known {
-            return Ok(known);
-        }
-        let dialled = timeout(SILENCE, self.dial.dial(node)).await;
-        let dialled = dialled.map_err(|_| Unhelpful::Failed("it is not reached".into()))?;
-        let channel = dialled.map_err(Unhelpful::Failed)?;
-        self.channels.lock().insert(node, channel.clone());
-        Ok(channel)
-    }
-}
-
-async fn open(
-    channel: &Channel,
+/// A thing that is being pulled from some nodes.
+pub(crate) struct Pull {
+    shared: Arc<Shared>,
     what: What,
-    offset: u64,
-    length: u64,
-) -> Result<Streaming<proto::Chunk>, Unhelpful> {
-    let wire = match what {
-        What::Object(id) => WireWhat::Object(proto::ObjectId { node: id.node.0, seq: id.seq }),
-        What::Package(id) => WireWhat::Package(Bytes::copy_from_slice(&id.0)),
-    };
-    let request =
-        proto::PullRequest { protocol: PROTOCOL_VERSION, what: Some(wire), offset, length };
-    let mut client = ContentClient::new(channel.clone()).max_decoding_message_size(2 * CHUNK_BYTES);
-    let opened = timeout(OPEN_TIME, client.pull(request)).await;
-    let opened = opened.map_err(|_| Unhelpful::Failed("it did not answer".into()))?;
-    opened.map(tonic::Response::into_inner).map_err(unhelpful)
+    asked: usize,
+    /// Locked for a moment.
+    sources: Mutex<Sources>,
 }
 
-async fn next(stream: &mut Streaming<proto::Chunk>) -> Result<Option<proto::Chunk>, Unhelpful> {
-    let next = timeout(SILENCE, stream.message()).await;
-    let next = next.map_err(|_| Unhelpful::Failed(format!("it was silent for {SILENCE:?}")))?;
-    next.map_err(unhelpful)
+struct Sources {
+    /// Those that did nothing wrong; the next to be asked is the first.
+    good: VecDeque<NodeId>,
+    /// What the worst of the others did, and who.
+    worst: Option<(NodeId, Fault)>,
 }
 
-/// Reads a range to its end: as many bytes as it has room for, no more and no
-/// fewer.
-async fn fill(
-    mut stream: Streaming<proto::Chunk>,
-    mut first: Option<proto::Chunk>,
-    mut part: BytesMut,
-) -> Result<BytesMut, Unhelpful> {
-    let mut filled = 0;
-    loop {
-        let chunk = match first.take() {
-            Some(chunk) => chunk,
-            None => match next(&mut stream).await? {
-                Some(chunk) => chunk,
-                None if filled == part.len() => return Ok(part),
-                None => return Err(Unhelpful::Failed("it ended before its end".into())),
-            },
-        };
-        let Some(room) = part.get_mut(filled..filled + chunk.data.len()) else {
-            return Err(Unhelpful::Failed("it gave more than it said it has".into()));
-        };
-        room.copy_from_slice(&chunk.data);
-        filled += chunk.data.len();
-    }
-}
+/// The hash of what went by.
+struct Hashed(Option<Sha256>);
 
-fn check(what: What, bytes: Bytes) -> Result<Bytes, Unhelpful> {
-    match what {
-        What::Package(id) if Sha256::digest(&bytes)[..] != id.0 => {
-            Err(Unhelpful::Failed("what it gave has another hash".into()))
+impl Pull {
+    pub(crate) fn new(shared: Arc<Shared>, what: What, from: &[NodeId]) -> Arc<Pull> {
+        let mut good = VecDeque::with_capacity(from.len());
+        for node in from {
+            if !good.contains(node) {
+                good.push_back(*node);
+            }
         }
-        _ => Ok(bytes),
+        let asked = good.len();
+        let sources = Mutex::new(Sources { good, worst: None });
+        Arc::new(Pull { shared, what, asked, sources })
+    }
+
+    /// How large it is, if the caller does not say: what the first says that
+    /// has it. Should that be wrong, the ranges show it.
+    pub(crate) async fn size(&self, given: Option<u64>) -> Result<u64, Error> {
+        if let Some(size) = given {
+            return Ok(size);
+        }
+        while let Some(node) = self.next_source() {
+            match fetch::size(&self.shared, node, self.what).await {
+                Ok(size) => return Ok(size),
+                Err(fault) => self.strike(node, fault),
+            }
+        }
+        Err(self.failure())
+    }
+
+    /// All of it, in one piece: the parts are filled where they will stay.
+    pub(crate) async fn whole(self: &Arc<Self>, size: u64) -> Result<Bytes, Error> {
+        let mut rest = BytesMut::zeroed(size as usize);
+        let mut parts = Vec::with_capacity(rest.len().div_ceil(RANGE_BYTES));
+        while !rest.is_empty() {
+            let at = size - rest.len() as u64;
+            let bytes = rest.split_to(rest.len().min(RANGE_BYTES));
+            parts.push(Part { at, bytes });
+        }
+        let mut filled = std::pin::pin!(self.filled(size, stream::iter(parts)));
+        let mut whole = BytesMut::new();
+        while let Some(part) = filled.next().await {
+            whole.unsplit(part?);
+        }
+        let whole = whole.freeze();
+        let mut hashed = Hashed::of(self.what);
+        hashed.add(&whole).await;
+        self.check(hashed)?;
+        Ok(whole)
+    }
+
+    /// All of it, in order.
+    pub(crate) async fn into_sink(
+        self: &Arc<Self>,
+        size: u64,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Error> {
+        let full = |why| Error::Sink { what: self.what, why };
+        sink.begin(size).await.map_err(full)?;
+        let parts = (0..size).step_by(RANGE_BYTES).map(|at| {
+            let len = (size - at).min(RANGE_BYTES as u64);
+            Part { at, bytes: BytesMut::zeroed(len as usize) }
+        });
+        let mut filled = std::pin::pin!(self.filled(size, stream::iter(parts)));
+        let mut hashed = Hashed::of(self.what);
+        while let Some(part) = filled.next().await {
+            let bytes = part?.freeze();
+            hashed.add(&bytes).await;
+            sink.write(bytes).await.map_err(full)?;
+        }
+        self.check(hashed)
+    }
+
+    /// The parts, filled, in order; some are under way at once, each in a task
+    /// that ends with the stream.
+    fn filled(
+        self: &Arc<Self>,
+        size: u64,
+        parts: impl Stream<Item = Part>,
+    ) -> impl Stream<Item = Result<BytesMut, Error>> {
+        let tasks = parts.map(move |mut part| {
+            let pull = self.clone();
+            AbortOnDropHandle::new(tokio::spawn(async move {
+                pull.fill(size, &mut part).await?;
+                Ok(part.bytes)
+            }))
+        });
+        tasks.buffered(RANGES).map(|done| done.expect("a part is filled or fails"))
+    }
+
+    /// Fills a part from one source after the other.
+    async fn fill(&self, size: u64, part: &mut Part) -> Result<(), Error> {
+        while let Some(node) = self.next_source() {
+            match fetch::fill(&self.shared, node, self.what, size, part).await {
+                Ok(()) => return Ok(()),
+                Err(fault) => self.strike(node, fault),
+            }
+        }
+        Err(self.failure())
+    }
+
+    /// The source to ask now; the others have their turn before it has again.
+    fn next_source(&self) -> Option<NodeId> {
+        let mut sources = self.sources.lock();
+        let node = sources.good.pop_front()?;
+        sources.good.push_back(node);
+        Some(node)
+    }
+
+    /// A source is not asked any more.
+    fn strike(&self, node: NodeId, fault: Fault) {
+        tracing::debug!(what = %self.what, %node, ?fault, "a source failed");
+        let mut sources = self.sources.lock();
+        sources.good.retain(|good| *good != node);
+        let worse = sources.worst.as_ref().is_none_or(|(_, worst)| fault.rank() >= worst.rank());
+        if worse {
+            sources.worst = Some((node, fault));
+        }
+    }
+
+    /// Why there is no source left.
+    fn failure(&self) -> Error {
+        let what = self.what;
+        match self.sources.lock().worst.as_ref() {
+            None | Some((_, Fault::NotThere)) => Error::NotThere { what, asked: self.asked },
+            Some((node, Fault::Away(why))) => {
+                Error::Unreached { what, node: *node, why: why.clone() }
+            }
+            Some((node, Fault::Wrong(why))) => {
+                Error::Corrupt { what, node: *node, why: why.clone() }
+            }
+        }
+    }
+
+    fn check(&self, hashed: Hashed) -> Result<(), Error> {
+        let (What::Package(id), Hashed(Some(hash))) = (self.what, hashed) else { return Ok(()) };
+        let found = PackageId(hash.finalize().into());
+        if found == id {
+            return Ok(());
+        }
+        let node = self.sources.lock().good.back().copied();
+        let node = node.expect("whoever gave the last range is good");
+        Err(Error::Corrupt { what: self.what, node, why: format!("its hash is {found}") })
     }
 }
 
-fn unhelpful(status: Status) -> Unhelpful {
-    match status.code() {
-        Code::NotFound => Unhelpful::NotThere,
-        _ => Unhelpful::Failed(status.message().to_owned()),
+impl Fault {
+    /// What says most about the whole: something that is wrong must be told.
+    fn rank(&self) -> u32 {
+        match self {
+            Fault::NotThere => 0,
+            Fault::Away(_) => 1,
+            Fault::Wrong(_) => 2,
+        }
+    }
+}
+
+impl Hashed {
+    fn of(what: What) -> Hashed {
+        Hashed(matches!(what, What::Package(_)).then(Sha256::new))
+    }
+
+    /// Hashes off the async threads: a gigabyte takes a second.
+    async fn add(&mut self, bytes: &Bytes) {
+        let Some(mut hash) = self.0.take() else { return };
+        let bytes = bytes.clone();
+        let hashing = tokio::task::spawn_blocking(move || {
+            hash.update(&bytes);
+            hash
+        });
+        self.0 = Some(hashing.await.expect("hashing does not panic"));
     }
 }

@@ -4,13 +4,16 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use host_cluster::Answer;
-use host_content::{Puller, Source, What};
-use host_core::{Error, NodeId, ObjectId, PackageId};
-use host_identity::{Admitted, Operation};
+use host_content::{Config, Content, Puller, Source, What, limits};
+use host_core::{ClusterId, Error, NodeId, ObjectId, PackageId};
+use host_identity::Operation;
 use host_transport::Dial;
 
 use super::Present;
 use crate::node::Bulk;
+
+/// What [`Source::open`] answers.
+type Opened = Result<Option<Box<dyn Content>>, String>;
 
 /// What this node gives to others.
 pub(super) struct Given(Present);
@@ -22,20 +25,29 @@ impl Given {
 }
 
 impl Source for Given {
-    fn admit(&self, extensions: &tonic::Extensions) -> Result<(), String> {
-        super::serve::check(extensions, Operation::PullContent)
+    fn admit(&self, from: NodeId, extensions: &tonic::Extensions) -> Result<(), String> {
+        super::serve::check(extensions, Operation::PullContent)?;
+        let nodes = self.0.member.nodes();
+        let record = nodes.iter().map(|node| &node.record).find(|record| record.id == from);
+        let record = record.ok_or_else(|| format!("{from} is not known here yet"))?;
+        super::serve::speaks_for(extensions, &record.name)
     }
 
-    fn open(&self, what: What) -> host_content::Answer<'_, Option<Bytes>> {
+    fn open(&self, what: What) -> host_transport::Answer<'_, Opened> {
         let opened = match what {
             What::Package(id) => Ok(self.0.node.package_bytes(id)),
             What::Object(id) => Err(self.0.member.exported(id)),
         };
         Box::pin(async move {
-            match opened {
+            let bytes = match opened {
                 Ok(package) => package,
-                Err(object) => object?.outcome().await.ok().map(|value| value.bytes),
-            }
+                Err(None) => None,
+                Err(Some(object)) => {
+                    let value = object.outcome().await;
+                    Some(value.map_err(|error| error.to_string())?.bytes)
+                }
+            };
+            Ok(bytes.map(|bytes| Box::new(bytes) as Box<dyn Content>))
         })
     }
 }
@@ -46,22 +58,28 @@ impl Source for Given {
 pub(super) struct Pulled(OnceLock<Puller>);
 
 impl Pulled {
-    pub(super) fn over(&self, dial: Arc<dyn Dial>) {
-        let _ = self.0.set(Puller::new(dial));
+    pub(super) fn over(&self, local: NodeId, cluster: ClusterId, dial: Arc<dyn Dial>) {
+        let config = Config { local, cluster, under_way_bytes_max: limits::UNDER_WAY_BYTES };
+        let _ = self.0.set(Puller::new(config, dial));
     }
 
-    fn pull(&self, what: What, from: Vec<NodeId>) -> Answer<'static, Result<Bytes, String>> {
+    fn pull(
+        &self,
+        what: What,
+        size: Option<u64>,
+        from: Vec<NodeId>,
+    ) -> Answer<'static, Result<Bytes, String>> {
         let puller = self.0.get().cloned();
         Box::pin(async move {
             let puller = puller.ok_or("the node is in no cluster")?;
-            puller.pull(what, from).await.map_err(|error| error.to_string())
+            puller.pull(what, size, &from).await.map_err(|error| error.to_string())
         })
     }
 }
 
 impl Bulk for Pulled {
     fn package(&self, id: PackageId, from: Vec<NodeId>) -> Answer<'static, Result<Bytes, Error>> {
-        let pulled = self.pull(What::Package(id), from);
+        let pulled = self.pull(What::Package(id), None, from);
         Box::pin(async move { pulled.await.map_err(Error::Unavailable) })
     }
 
@@ -71,19 +89,7 @@ impl Bulk for Pulled {
         size: u64,
         from: NodeId,
     ) -> Answer<'static, Result<Bytes, Error>> {
-        let pulled = self.pull(What::Object(id), vec![from]);
-        Box::pin(async move {
-            let bytes = pulled.await.map_err(Error::ObjectLost)?;
-            if bytes.len() as u64 != size {
-                let why = format!("{id} has {} bytes where {from} said {size}", bytes.len());
-                return Err(Error::ObjectLost(why));
-            }
-            Ok(bytes)
-        })
+        let pulled = self.pull(What::Object(id), Some(size), vec![from]);
+        Box::pin(async move { pulled.await.map_err(Error::ObjectLost) })
     }
-}
-
-/// Whether whoever sent a request is a node of this name.
-pub(super) fn is_node(admitted: &Admitted, name: &str) -> bool {
-    matches!(admitted.peer(), host_identity::Peer::Node { name: known } if known.as_str() == name)
 }

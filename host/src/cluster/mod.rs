@@ -213,7 +213,7 @@ impl Host {
             },
             registered,
         );
-        pulled.over(member.dialler());
+        pulled.over(member.id(), self.identity.cluster(), member.dialler());
         node.belong(member.clone());
         let present = Present { node, member };
         let admin = self.admin(&present)?;
@@ -260,10 +260,15 @@ impl Host {
             None => JoinService::elsewhere(self.identity.clone()),
         };
         let given = Arc::new(Given::new(present.clone()));
+        let pulling = host_content::Config {
+            local: present.node.id(),
+            cluster: self.identity.cluster(),
+            under_way_bytes_max: host_content::limits::UNDER_WAY_BYTES,
+        };
         let mut routes = tonic::service::Routes::new(join.server())
             .add_service(admin.server())
             .add_service(present.member.sessions().server())
-            .add_service(host_content::server(given));
+            .add_service(host_content::server(pulling, given));
         if self.gives_store {
             routes = serve::with_store(routes, self.store.clone());
         }

@@ -6,14 +6,12 @@ use host_cluster::{Answer, Reach};
 use host_control::ControlStore;
 use host_core::control::NodeRecord;
 use host_gate::{Dialler, Guarded, Identity};
-use host_identity::{Admitted, Expect, Name, Operation};
+use host_identity::{Admitted, Expect, Name, Operation, Peer};
 use host_transport::Caller;
 use tonic::service::Routes;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
-
-use super::bulk::is_node;
 
 /// Whether whoever sent a request may do this; `Err` is what it is told.
 pub(super) fn check(extensions: &tonic::Extensions, operation: Operation) -> Result<(), String> {
@@ -24,11 +22,16 @@ pub(super) fn check(extensions: &tonic::Extensions, operation: Operation) -> Res
 /// Whether whoever opened a connection is the node that it speaks for.
 pub(super) fn admit(name: &str, caller: &Caller<'_>) -> Result<(), String> {
     check(caller.extensions, Operation::OpenSession)?;
-    let admitted = caller.extensions.get::<Admitted>();
-    if admitted.is_some_and(|admitted| is_node(admitted, name)) {
-        return Ok(());
+    speaks_for(caller.extensions, name)
+}
+
+/// Whether whoever sent a request is the node of this name.
+pub(super) fn speaks_for(extensions: &tonic::Extensions, name: &str) -> Result<(), String> {
+    let peer = extensions.get::<Admitted>().map(Admitted::peer);
+    match peer {
+        Some(Peer::Node { name: known }) if known.as_str() == name => Ok(()),
+        _ => Err(format!("it speaks for node {name}, and is not that node")),
     }
-    Err(format!("it speaks for node {name}, and is not that node"))
 }
 
 /// Adds the control store, for the other nodes of the cluster.
