@@ -1,7 +1,7 @@
 //! The admin service: what clients of a cluster see of it through any of its
 //! nodes.
 //!
-//! [`Admin`] answers for its own node from [`Node`](crate::node::Node) and for
+//! [`Admin`] answers for its own node from [`Node`] and for
 //! the cluster by asking the other nodes' services ([`Peers`]). What changes
 //! the cluster goes to the port [`Operator`]. Who asks stands in the extensions
 //! of each request, as [`Admitted`](host_identity::Admitted): whoever listens
