@@ -27,7 +27,7 @@ pub(crate) fn probe(message: Message) -> proto::Probe {
 pub(crate) fn read_probe(probe: proto::Probe) -> Read<Message> {
     Ok(match probe.kind.ok_or("a probe of an unknown kind")? {
         Kind::Probe(path) => {
-            let target = read_waiter(path.target.clone())?;
+            let target = read_waiter(path.target)?;
             Message::Probe { path: read_path(path)?, target }
         }
         Kind::Confirm(path) => {
