@@ -40,7 +40,7 @@ pub struct Life {
     /// Restarts before this life; 0 in the first.
     pub restarts: u32,
     /// Whether the cluster restarts it, here or elsewhere: then its crash is
-    /// only told ([`Member::crashed`](crate::Member::crashed)).
+    /// only told ([`Member::actor_ended`](crate::Member::actor_ended)).
     pub movable: bool,
     /// Waits for resources if there are none now.
     pub wait: bool,
