@@ -144,7 +144,8 @@ impl Target for Remote {
             return;
         }
         if let Some(member) = self.member.upgrade() {
-            member.bring(Event::HandleDropped(self.about.id));
+            // The event keeps it: what it says of itself is needed there.
+            member.leave(Event::HandleDropped(self));
         }
     }
 }
@@ -293,17 +294,16 @@ impl Machines {
     }
 
     /// The last handle here is gone, unless a new one came meanwhile.
-    pub(crate) fn handle_dropped(&mut self, id: ActorId) {
-        let Some(remote) = self.actors.remote.get(&id).and_then(Weak::upgrade) else {
-            self.actors.remote.remove(&id);
-            return;
-        };
-        if remote.handles.load(Ordering::Acquire) > 0 {
+    pub(crate) fn handle_dropped(&mut self, remote: &Arc<Remote>) {
+        let About { id, owner, counted, .. } = remote.about;
+        let known =
+            self.actors.remote.get(&id).is_some_and(|it| it.as_ptr() == Arc::as_ptr(remote));
+        if !known || remote.handles.load(Ordering::Acquire) > 0 {
             return;
         }
         self.actors.remote.remove(&id);
-        if remote.about.counted {
-            self.lending(LendingEvent::Dropped(Item::actor(id, remote.about.owner)));
+        if counted {
+            self.lending(LendingEvent::Dropped(Item::actor(id, owner)));
         }
     }
 

@@ -83,7 +83,7 @@ struct Over {
 impl Wake for Over {
     fn wake(self: Arc<Self>) {
         if let Some(member) = self.member.upgrade() {
-            member.bring(Event::Settled(self.call));
+            member.leave(Event::Settled(self.call));
         }
     }
 }
@@ -97,7 +97,7 @@ struct Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         if let Some(member) = self.member.upgrade() {
-            member.bring(Event::Begun(self.call));
+            member.leave(Event::Begun(self.call));
         }
     }
 }

@@ -25,7 +25,18 @@ impl<E, S> Inbox<E, S> {
     /// Brings an event. `work` is called for each event that is there, in
     /// order, here or by whoever is at it.
     pub(crate) fn bring(&self, event: E, work: impl Fn(&mut S, E)) {
+        self.leave(event);
+        self.work(work);
+    }
+
+    /// Brings an event without working anything off: whoever is at it does, or
+    /// calls [`Inbox::work`] next.
+    pub(crate) fn leave(&self, event: E) {
         self.events.lock().push_back(event);
+    }
+
+    /// Works off what there is, unless somebody is at it.
+    pub(crate) fn work(&self, work: impl Fn(&mut S, E)) {
         // Whoever is at it looks again after it let go: an event that came
         // behind its last look is found by one of the two.
         while let Some(state) = self.state.try_lock() {

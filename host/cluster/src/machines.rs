@@ -20,7 +20,7 @@ use host_core::{ActorId, CallId, Cause, Error, JobId, NodeId, ObjectId};
 use host_proto::node::Message;
 use host_refs::{Outcome, Value};
 
-use crate::actors::Actors;
+use crate::actors::{Actors, Remote};
 use crate::calls::{Calls, Submitted, Work};
 use crate::cycles::Cycles;
 use crate::member::{Counts, Ended, Shared};
@@ -64,7 +64,7 @@ pub(crate) enum Event {
     ExportRead(ObjectId, Outcome),
     /// The last reference here is gone, of an object or an actor elsewhere.
     ObjectDropped(ObjectId),
-    HandleDropped(ActorId),
+    HandleDropped(Arc<Remote>),
     /// An actor here waits for calls that went elsewhere, and does no more.
     WaitBegan(Waiter, u64, Vec<ObjectId>),
     WaitEnded(u64),
@@ -192,7 +192,7 @@ impl Machines {
             Event::ExportSettled(object) => self.export_settled(object),
             Event::ExportRead(object, outcome) => self.export_read(object, &outcome),
             Event::ObjectDropped(object) => self.object_dropped(object),
-            Event::HandleDropped(actor) => self.handle_dropped(actor),
+            Event::HandleDropped(remote) => self.handle_dropped(&remote),
             Event::WaitBegan(waiter, number, on) => self.wait_began(waiter, number, on),
             Event::WaitEnded(number) => self.wait_ended(number),
             Event::Spawn(asked) => self.place(asked),

@@ -1,5 +1,6 @@
 //! A member of a cluster: what the host around it holds.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -91,6 +92,8 @@ pub struct Counts {
 pub(crate) struct Inner {
     shared: Arc<Shared>,
     inbox: Inbox<Event, Machines>,
+    /// Whether a task is about to work off what was left.
+    called: AtomicBool,
 }
 
 /// What all parts of a member use.
@@ -140,7 +143,7 @@ impl Member {
             });
             let mut machines = Machines::new(shared.clone(), membership);
             machines.later(effects.into_iter().map(Todo::Membership));
-            Inner { shared, inbox: Inbox::new(machines) }
+            Inner { shared, inbox: Inbox::new(machines), called: AtomicBool::new(false) }
         });
         inner.shared.runtime.spawn(keep_time(Arc::downgrade(&inner)));
         inner.bring(Event::Tick);
@@ -211,7 +214,7 @@ impl Member {
 
     /// That wait is over.
     pub fn wait_ended(&self, number: u64) {
-        self.0.bring(Event::WaitEnded(number));
+        self.0.clone().leave(Event::WaitEnded(number));
     }
 
     /// A job that began here is over: its actors end on all nodes.
@@ -239,6 +242,20 @@ impl Inner {
     /// Brings an event.
     pub(crate) fn bring(&self, event: Event) {
         self.inbox.bring(event, Machines::handle);
+    }
+
+    /// Brings an event from where a lock may be held, as in a drop: it is
+    /// worked off by whoever is at it, or by a task.
+    pub(crate) fn leave(self: Arc<Self>, event: Event) {
+        self.inbox.leave(event);
+        if self.called.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let runtime = self.shared.runtime.clone();
+        runtime.spawn(async move {
+            self.called.store(false, Ordering::Release);
+            self.inbox.work(Machines::handle);
+        });
     }
 
     fn look<R>(&self, look: impl FnOnce(&mut Machines) -> R) -> R {

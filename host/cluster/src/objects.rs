@@ -44,7 +44,7 @@ struct Borrow {
 impl Drop for Borrow {
     fn drop(&mut self) {
         if let Some(member) = self.member.upgrade() {
-            member.bring(Event::ObjectDropped(self.object));
+            member.leave(Event::ObjectDropped(self.object));
         }
     }
 }
@@ -89,7 +89,7 @@ struct Watched {
 impl Wake for Watched {
     fn wake(self: Arc<Self>) {
         if let Some(member) = self.member.upgrade() {
-            member.bring(Event::ExportSettled(self.object));
+            member.leave(Event::ExportSettled(self.object));
         }
     }
 }
