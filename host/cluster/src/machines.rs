@@ -27,7 +27,7 @@ use crate::member::{Counts, Ended, Shared};
 use crate::nodes::Nodes;
 use crate::objects::Objects;
 use crate::records::{Lookup, Recorded};
-use crate::spawns::{Asked, Spawns};
+use crate::spawns::{Asked, Spawns, Wish};
 
 /// Which machine asked the store.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,7 +71,7 @@ pub(crate) enum Event {
     /// An actor is to be made somewhere.
     Spawn(Box<Asked>),
     /// A node's wish to make one here can be granted: its package is here.
-    SpawnHere(NodeId, Box<host_proto::node::Spawn>, Result<(), Error>),
+    SpawnHere(Box<Wish>, Result<(), Error>),
     /// The same for an actor that the directory starts.
     StartHere(Arc<host_core::control::ActorRecord>, u32, Result<(), Error>),
     /// An actor that runs here has ended for good.
@@ -91,6 +91,8 @@ pub(crate) enum Event {
 /// Something that a machine said.
 pub(crate) enum Todo {
     Membership(MembershipEffect),
+    /// Nodes that membership did not speak of may have gone too.
+    DropPassed,
     Caller(CallerEffect<Work, Value>),
     Callee(CalleeEffect<Work, Value>),
     Lending(LendingEffect),
@@ -196,7 +198,7 @@ impl Machines {
             Event::WaitBegan(waiter, number, on) => self.wait_began(waiter, number, on),
             Event::WaitEnded(number) => self.wait_ended(number),
             Event::Spawn(asked) => self.place(asked),
-            Event::SpawnHere(from, spawn, package) => self.spawn_here(from, *spawn, package),
+            Event::SpawnHere(wish, package) => self.spawn_here(*wish, package),
             Event::StartHere(record, life, package) => self.start_here(record, life, package),
             Event::Ended(actor, cause, message) => self.ended(actor, cause, message),
             Event::Restart(actor) => self.directory(DirectoryEvent::Crashed(actor)),
@@ -228,6 +230,7 @@ impl Machines {
         while let Some(todo) = self.todo.pop_front() {
             match todo {
                 Todo::Membership(effect) => self.member_effect(effect),
+                Todo::DropPassed => self.drop_passed(),
                 Todo::Caller(effect) => self.caller_effect(effect),
                 Todo::Callee(effect) => self.callee_effect(effect),
                 Todo::Lending(effect) => self.lending_effect(effect),

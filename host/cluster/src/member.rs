@@ -232,6 +232,11 @@ impl Member {
         self.0.look(|machines| machines.counts())
     }
 
+    /// A node that is a member now.
+    pub fn node(&self, id: NodeId) -> Option<Arc<NodeRecord>> {
+        self.0.record(id)
+    }
+
     /// The nodes of the cluster, as this one knows them, by id.
     pub fn nodes(&self) -> Vec<NodeSummary> {
         self.0.look(|machines| machines.summaries())
@@ -256,6 +261,10 @@ impl Inner {
             self.called.store(false, Ordering::Release);
             self.inbox.work(Machines::handle);
         });
+    }
+
+    fn record(&self, node: NodeId) -> Option<Arc<NodeRecord>> {
+        self.look(|machines| machines.view().get(node).cloned())
     }
 
     fn look<R>(&self, look: impl FnOnce(&mut Machines) -> R) -> R {
@@ -348,10 +357,8 @@ struct Dialler {
 
 impl Dial for Dialler {
     fn dial(&self, peer: NodeId) -> host_transport::Answer<'_, Result<Channel, String>> {
-        let inner = self.member.upgrade();
-        let record =
-            inner.and_then(|inner| inner.look(|machines| machines.view().get(peer).cloned()));
-        match record {
+        let member = self.member.upgrade();
+        match member.and_then(|member| member.record(peer)) {
             Some(record) => self.reach.reach(record),
             None => Box::pin(std::future::ready(Err(format!("{peer} is no member")))),
         }
@@ -372,7 +379,7 @@ impl Ears {
 impl Inbound for Ears {
     fn admit(&self, from: NodeId, caller: &Caller<'_>) -> Result<(), String> {
         let inner = self.0.upgrade().ok_or("this node has left the cluster")?;
-        let record = inner.look(|machines| machines.membership.view().get(from).cloned());
+        let record = inner.record(from);
         // A node that has just joined may be here before the news of it.
         let record = record.ok_or_else(|| format!("{from} is not known here yet"))?;
         (inner.shared.admit)(&record.name, caller)

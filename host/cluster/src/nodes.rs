@@ -132,8 +132,8 @@ impl Machines {
     pub(crate) fn member(&mut self, event: Event) {
         let mut effects = Vec::new();
         self.membership.handle(self.now, event, &mut effects);
-        self.later(effects.into_iter().map(Todo::Membership));
-        self.drop_passed();
+        let said = effects.into_iter().map(Todo::Membership);
+        self.later(said.chain([Todo::DropPassed]));
     }
 
     pub(crate) fn member_effect(&mut self, effect: Effect) {
@@ -177,7 +177,7 @@ impl Machines {
     }
 
     /// Nodes that came and went between two views: nobody says so.
-    fn drop_passed(&mut self) {
+    pub(crate) fn drop_passed(&mut self) {
         let revision = self.membership.view().revision();
         if self.nodes.seen == revision {
             return;

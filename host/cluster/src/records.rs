@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use crate::actors::About;
 use crate::machines::{Asker, Event, Machines, Todo};
 use crate::ports::{Birth, Life, Refused};
-use crate::spawns::{Asked, Made};
+use crate::spawns::{Asked, Made, Wish};
 use crate::values::{INLINE_BYTES, Pins};
 use crate::wire::{self, Read, WireId};
 
@@ -128,15 +128,11 @@ impl Machines {
     }
 
     /// Records a new actor, which then starts here.
-    pub(crate) fn make_recorded(&mut self, from: NodeId, spawn: proto::Spawn, args: Args) {
-        let request = spawn.request;
-        let birth = match wire::read_birth(spawn.birth.unwrap_or_default()) {
-            Ok(birth) => birth,
-            Err(why) => return self.tell_spawned(from, request, Made::Failed(Error::Invalid(why))),
-        };
+    pub(crate) fn make_recorded(&mut self, wish: Wish) {
+        let Wish { from, request, birth, args, wait } = wish;
         let (free, _) = self.shared.local.load();
         if let Some(short) = birth.spec.resources.first_shortage(&free)
-            && !spawn.wait
+            && !wait
         {
             let why = format!("{} has too little {}", self.shared.name, short.name);
             return self.tell_spawned(from, request, Made::Full(why));

@@ -49,6 +49,16 @@ pub(crate) struct Asked {
     wait: bool,
 }
 
+/// An actor that a node, perhaps this one, wants to have made here.
+pub(crate) struct Wish {
+    pub(crate) from: NodeId,
+    pub(crate) request: u64,
+    pub(crate) birth: Birth,
+    pub(crate) args: Args,
+    /// Waits for resources if there are none now.
+    pub(crate) wait: bool,
+}
+
 /// Actors on their way to where they live, and those made elsewhere.
 #[derive(Default)]
 pub(crate) struct Spawns {
@@ -162,22 +172,18 @@ impl Machines {
     fn ask_node(&mut self, node: NodeId, asked: Box<Asked>) {
         self.spawns.next += 1;
         let request = self.spawns.next;
-        let mut pins = Pins::new();
         self.placed(node, &asked.birth.spec.resources);
-        let spawn = proto::Spawn {
-            request,
-            birth: Some(wire::birth(&asked.birth)),
-            args: None,
-            wait: asked.wait,
-            movable: is_recorded(&asked.birth.spec),
-        };
         if node == self.shared.id {
-            let args = asked.args.clone();
+            let (birth, args) = (asked.birth.clone(), asked.args.clone());
+            let wish = Wish { from: node, request, birth, args, wait: asked.wait };
             self.spawns.asked.insert(request, asked);
-            return self.make_recorded(node, spawn, args);
+            return self.make_recorded(wish);
         }
-        let args = self.send_args(&asked.args, node, &mut pins);
-        let payload = encode(Kind::Spawn(proto::Spawn { args: Some(args), ..spawn }));
+        let mut pins = Pins::new();
+        let args = Some(self.send_args(&asked.args, node, &mut pins));
+        let birth = Some(wire::birth(&asked.birth));
+        let spawn = proto::Spawn { request, birth, args, wait: asked.wait };
+        let payload = encode(Kind::Spawn(spawn));
         if payload.len() > host_transport::PAYLOAD_BYTES_MAX {
             self.unpin(pins);
             let why = "the constructor's arguments carry too many references".into();
@@ -193,46 +199,45 @@ impl Machines {
     }
 
     pub(crate) fn take_spawn(&mut self, from: NodeId, spawn: proto::Spawn) -> Read<()> {
-        let birth = wire::read_birth(spawn.birth.clone().ok_or("a spawn of nothing")?)?;
+        // Taken in any case: what they carry is pinned.
+        let args = self.take_args(spawn.args);
+        let birth = wire::read_birth(spawn.birth.ok_or("a spawn of nothing")?)?;
         if birth.job.node.0 == 0 {
             return Err("an actor of no job".into());
         }
-        if self.shared.local.has_package(birth.package) {
-            self.spawn_here(from, spawn, Ok(()));
+        let (request, package) = (spawn.request, birth.package);
+        let args = match args {
+            Ok(args) => args,
+            Err(why) => {
+                self.tell_spawned(from, request, Made::Failed(Error::Invalid(why)));
+                return Ok(());
+            }
+        };
+        let wish = Wish { from, request, birth, args, wait: spawn.wait };
+        if self.shared.local.has_package(package) {
+            self.spawn_here(wish, Ok(()));
             return Ok(());
         }
-        let loaded = self.shared.local.package(birth.package, vec![from]);
+        let loaded = self.shared.local.package(package, vec![from]);
         let shared = self.shared.clone();
         self.shared.runtime.spawn(async move {
             let loaded = loaded.await;
-            shared.bring(Event::SpawnHere(from, Box::new(spawn), loaded));
+            shared.bring(Event::SpawnHere(Box::new(wish), loaded));
         });
         Ok(())
     }
 
     /// Makes an actor for a node, now that its package is here.
-    pub(crate) fn spawn_here(
-        &mut self,
-        from: NodeId,
-        mut spawn: proto::Spawn,
-        package: Result<(), Error>,
-    ) {
-        let request = spawn.request;
-        // Taken in any case: what it carries is pinned.
-        let args = self.take_args(spawn.args.take());
-        let birth = wire::read_birth(spawn.birth.clone().unwrap_or_default());
-        let (birth, args) = match (birth, args, package) {
-            (Ok(birth), Ok(args), Ok(())) => (birth, args),
-            (_, _, Err(error)) => return self.tell_spawned(from, request, Made::Failed(error)),
-            (Err(why), ..) | (_, Err(why), _) => {
-                return self.tell_spawned(from, request, Made::Failed(Error::Invalid(why)));
-            }
-        };
-        if spawn.movable {
-            return self.make_recorded(from, spawn, args);
+    pub(crate) fn spawn_here(&mut self, wish: Wish, package: Result<(), Error>) {
+        let (from, request) = (wish.from, wish.request);
+        if let Err(error) = package {
+            return self.tell_spawned(from, request, Made::Failed(error));
         }
-        let life = self.new_life(spawn.wait);
-        match self.shared.local.spawn(&birth, args, life) {
+        if is_recorded(&wish.birth.spec) {
+            return self.make_recorded(wish);
+        }
+        let life = self.new_life(wish.wait);
+        match self.shared.local.spawn(&wish.birth, wish.args, life) {
             Ok(target) => {
                 let handle = Handle::new(target);
                 self.began(life.actor, from, CallLife::Any, handle);

@@ -21,7 +21,6 @@ pub mod lines;
 mod logs;
 mod operate;
 mod output;
-mod owner;
 mod packages;
 mod ports;
 mod service;
@@ -38,8 +37,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use find::ELSEWHERE;
-pub use owner::{BEARER, OwnerOnly};
-pub use ports::{Alone, Drained, NoPeers, NodeSummary, Operator, Peers, Refusal};
+pub use ports::{Drained, NodeSummary, Operator, Peers, Refusal};
 
 use crate::node::{Job, Node};
 use jobs::Jobs;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use host_core::NodeId;
 use host_identity::{JoinToken, Order, Token, TokenId};
-use tokio_util::sync::CancellationToken;
 use tonic::async_trait;
 use tonic::transport::Channel;
 
@@ -79,65 +78,4 @@ pub enum Refusal {
     /// It may work later.
     #[error("{0}")]
     Unavailable(String),
-}
-
-/// The peers of a node that is alone: none.
-pub struct NoPeers;
-
-#[async_trait]
-impl Peers for NoPeers {
-    fn nodes(&self) -> Vec<NodeSummary> {
-        Vec::new()
-    }
-
-    async fn channel(&self, node: NodeId) -> Result<Channel, String> {
-        Err(format!("there is no {node}"))
-    }
-}
-
-/// The operator's port of a node that is in no cluster: it can be stopped.
-pub struct Alone {
-    stopping: CancellationToken,
-}
-
-impl Alone {
-    /// To stop the node, `stopping` is cancelled.
-    pub fn new(stopping: CancellationToken) -> Alone {
-        Alone { stopping }
-    }
-}
-
-/// Tokens let others into a cluster.
-fn no_cluster() -> Refusal {
-    Refusal::Invalid("this node is alone: it has no cluster that anybody could join".into())
-}
-
-#[async_trait]
-impl Operator for Alone {
-    fn stop(&self) {
-        self.stopping.cancel();
-    }
-
-    fn is_draining(&self) -> bool {
-        false
-    }
-
-    async fn drain(&self, node: NodeId, _: Duration) -> Result<Drained, Refusal> {
-        let why = format!(
-            "{node} is alone: its actors could go nowhere; `host stop` ends it, and them with it"
-        );
-        Err(Refusal::Invalid(why))
-    }
-
-    async fn create_token(&self, _: Order) -> Result<(JoinToken, Token), Refusal> {
-        Err(no_cluster())
-    }
-
-    async fn tokens(&self) -> Result<Vec<Token>, Refusal> {
-        Err(no_cluster())
-    }
-
-    async fn revoke_token(&self, _: TokenId) -> Result<(), Refusal> {
-        Err(no_cluster())
-    }
 }

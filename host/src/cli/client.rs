@@ -15,7 +15,7 @@ use host_identity::LocalToken;
 use host_proto::PROTOCOL_VERSION;
 use host_proto::admin as proto;
 use host_proto::admin::admin_client::AdminClient;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 use tonic::{Code, Response, Status};
 
@@ -48,6 +48,12 @@ pub(super) struct ClientOptions {
 /// A node that was reached.
 pub(super) type Client = AdminClient<host_gate::Client>;
 
+/// The runtime of a command that only asks others: one thread.
+pub(super) fn client_runtime() -> Result<Runtime, Failure> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::set_up(format!("the runtime cannot be started: {error}")))
+}
+
 /// Connects, does the work and gives up at Ctrl-C, or when nobody reads what is
 /// printed.
 pub(super) fn with_client<T, F>(
@@ -59,10 +65,7 @@ where
     F: Future<Output = Result<T, Failure>>,
 {
     let stop = Stop { interrupted: interrupt::watch()?, unread: console.unread.clone() };
-    let runtime = Builder::new_current_thread().enable_all().build();
-    let runtime = runtime
-        .map_err(|error| Failure::set_up(format!("the runtime cannot be started: {error}")))?;
-    runtime.block_on(stop.or(async { work(connect(options).await?).await }))
+    client_runtime()?.block_on(stop.or(async { work(connect(options).await?).await }))
 }
 
 /// Connects to the node that the options name: on this machine as its owner,

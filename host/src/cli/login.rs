@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use host_gate::{Identity, Joining, system_clock};
 use host_identity::{JoinToken, Name, limits};
 use serde_json::json;
-use tokio::runtime::Builder;
 
+use super::client::client_runtime;
 use super::console::{Console, Format};
 use super::failure::Failure;
 use super::places;
@@ -71,10 +71,7 @@ impl Login {
         };
         let folder = places::credential(&self.address)?;
         let joining = Joining { address: self.address.clone(), token, name: self.name };
-        let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime = runtime
-            .map_err(|error| Failure::set_up(format!("the runtime cannot be started: {error}")))?;
-        let joined = runtime.block_on(Identity::join(&folder, joining, system_clock()));
+        let joined = client_runtime()?.block_on(Identity::join(&folder, joining, system_clock()));
         let identity = joined.map_err(|error| Failure::set_up(error.to_string()))?;
         console.out(&match console.format {
             Format::Text => {

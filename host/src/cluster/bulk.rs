@@ -27,8 +27,7 @@ impl Given {
 impl Source for Given {
     fn admit(&self, from: NodeId, extensions: &tonic::Extensions) -> Result<(), String> {
         super::serve::check(extensions, Operation::PullContent)?;
-        let nodes = self.0.member.nodes();
-        let record = nodes.iter().map(|node| &node.record).find(|record| record.id == from);
+        let record = self.0.member.node(from);
         let record = record.ok_or_else(|| format!("{from} is not known here yet"))?;
         super::serve::speaks_for(extensions, &record.name)
     }

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use host_control::{ControlStore, Embedded, Etcd, EtcdOptions, Remote};
+use host_core::ClusterId;
 use host_gate::{Dialler, Identity, Joining, Membership, Registrar, system_clock};
-use host_identity::Expect;
+use host_identity::{Expect, JoinToken};
 
 use super::{Config, Error};
 
@@ -25,16 +26,14 @@ pub(super) async fn enter(config: &Config) -> Result<Entered, Error> {
     make_folder(&config.data_dir)?;
     let known = Membership::load(&config.data_dir).map_err(Error::Gate)?;
     match (known, &config.join) {
-        (Some(Membership { authority: Some(_), .. }), _) => come_back(config).await,
-        (None, Some(_)) => join(config).await,
-        (None | Some(_), _) => found(config).await,
+        (Some(Membership { cluster, authority: Some(_) }), _) => come_back(config, cluster).await,
+        (None, Some((address, token))) => join(config, address, token).await,
+        (known, _) => found(config, known.map(|membership| membership.cluster)).await,
     }
 }
 
 /// The first node of the cluster, now or again.
-async fn found(config: &Config) -> Result<Entered, Error> {
-    let known = Membership::load(&config.data_dir).map_err(Error::Gate)?;
-    let known = known.map(|membership| membership.cluster);
+async fn found(config: &Config, known: Option<ClusterId>) -> Result<Entered, Error> {
     let (store, gives_store): (Arc<dyn ControlStore>, bool) = match &config.etcd {
         Some(options) => {
             let options = EtcdOptions { cluster: known, ..options.clone() };
@@ -54,10 +53,9 @@ async fn found(config: &Config) -> Result<Entered, Error> {
     Ok(Entered { identity, registrar: Some(registrar), store, gives_store, is_new })
 }
 
-async fn join(config: &Config) -> Result<Entered, Error> {
-    let Some((address, token)) = &config.join else { return found(config).await };
-    let joining =
-        Joining { address: address.clone(), token: token.clone(), name: config.name.clone() };
+async fn join(config: &Config, address: &str, token: &JoinToken) -> Result<Entered, Error> {
+    let (address, token) = (address.to_owned(), token.clone());
+    let joining = Joining { address, token, name: config.name.clone() };
     let joined = Identity::join(&config.data_dir, joining, system_clock());
     let identity = joined.await.map_err(Error::Gate)?;
     member(config, identity)
@@ -65,12 +63,15 @@ async fn join(config: &Config) -> Result<Entered, Error> {
 
 /// A member that starts again. A token that is given is used only if the
 /// certificate has ended.
-async fn come_back(config: &Config) -> Result<Entered, Error> {
-    match Identity::load(&config.data_dir, system_clock()) {
-        Ok(Some(identity)) => member(config, identity),
-        Ok(None) => join(config).await,
-        Err(host_gate::Error::Expired { .. }) if config.join.is_some() => join(config).await,
-        Err(error) => Err(Error::Gate(error)),
+async fn come_back(config: &Config, cluster: ClusterId) -> Result<Entered, Error> {
+    let loaded = Identity::load(&config.data_dir, system_clock());
+    match (loaded, &config.join) {
+        (Ok(Some(identity)), _) => member(config, identity),
+        (Ok(None) | Err(host_gate::Error::Expired { .. }), Some((address, token))) => {
+            join(config, address, token).await
+        }
+        (Ok(None), None) => found(config, Some(cluster)).await,
+        (Err(error), _) => Err(Error::Gate(error)),
     }
 }
 

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host::admin::lines::Lines;
-use host::admin::{Admin, Alone, NodeSummary, Parts, Peers};
+use host::admin::{Admin, Drained, NodeSummary, Operator, Parts, Peers, Refusal};
 use host::node::{Config, Node};
 use host::sandbox::Pool;
 use host_core::NodeId;
 use host_identity::{
-    Admitted, Authority, ClusterId, Endpoint, Enrolment, Expect, Holding, PrivateKey,
-    RevocationsHandle, Subject, server_name,
+    Admitted, Authority, ClusterId, Endpoint, Enrolment, Expect, Holding, JoinToken, Order,
+    PrivateKey, RevocationsHandle, Subject, Token, TokenId, server_name,
 };
 use host_proto::PROTOCOL_VERSION;
 use host_proto::admin as proto;
@@ -182,4 +182,51 @@ pub(crate) fn check(test: impl Future<Output = ()>) {
     let runtime = host::node::runtime().unwrap();
     runtime.block_on(async { tokio::time::timeout(TEST_TIME, test).await.expect("done in time") });
     runtime.shutdown_background();
+}
+
+/// The operator's port of a node that is in no cluster: it can be stopped.
+pub(crate) struct Alone {
+    stopping: CancellationToken,
+}
+
+impl Alone {
+    /// To stop the node, `stopping` is cancelled.
+    pub(crate) fn new(stopping: CancellationToken) -> Alone {
+        Alone { stopping }
+    }
+}
+
+/// Tokens let others into a cluster.
+fn no_cluster() -> Refusal {
+    Refusal::Invalid("this node is alone: it has no cluster that anybody could join".into())
+}
+
+#[async_trait]
+impl Operator for Alone {
+    fn stop(&self) {
+        self.stopping.cancel();
+    }
+
+    fn is_draining(&self) -> bool {
+        false
+    }
+
+    async fn drain(&self, node: NodeId, _: Duration) -> Result<Drained, Refusal> {
+        let why = format!(
+            "{node} is alone: its actors could go nowhere; `host stop` ends it, and them with it"
+        );
+        Err(Refusal::Invalid(why))
+    }
+
+    async fn create_token(&self, _: Order) -> Result<(JoinToken, Token), Refusal> {
+        Err(no_cluster())
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>, Refusal> {
+        Err(no_cluster())
+    }
+
+    async fn revoke_token(&self, _: TokenId) -> Result<(), Refusal> {
+        Err(no_cluster())
+    }
 }

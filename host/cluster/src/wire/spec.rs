@@ -40,7 +40,7 @@ pub(crate) fn read_birth(birth: proto::Birth) -> Read<Birth> {
 
 /// Resources for the wire.
 pub(crate) fn amounts(resources: &Resources) -> HashMap<String, u64> {
-    resources.iter().map(|(name, amount)| (name.to_owned(), amount.units())).collect()
+    resources.iter().map(|(name, amount)| (name.to_owned(), amount.ten_thousandths())).collect()
 }
 
 /// Resources from the wire.
@@ -48,7 +48,8 @@ pub(crate) fn read_amounts(amounts: &HashMap<String, u64>) -> Read<Resources> {
     if amounts.len() > limits::RESERVED_RESOURCES {
         return Err(format!("{} resources", amounts.len()));
     }
-    let known = amounts.iter().map(|(name, units)| (name.as_str(), Amount::from_units(*units)));
+    let known =
+        amounts.iter().map(|(name, units)| (name.as_str(), Amount::from_ten_thousandths(*units)));
     Ok(known.collect())
 }
 

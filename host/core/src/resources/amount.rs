@@ -50,16 +50,6 @@ impl Amount {
         self.0 / PER_ONE
     }
 
-    /// So many ten-thousandths: the wire form.
-    pub fn from_units(units: u64) -> Amount {
-        Amount(units)
-    }
-
-    /// The ten-thousandths in it.
-    pub fn units(self) -> u64 {
-        self.0
-    }
-
     /// The sum, unless it is too large.
     pub fn checked_add(self, other: Amount) -> Option<Amount> {
         self.0.checked_add(other.0).map(Amount)
