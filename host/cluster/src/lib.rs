@@ -20,6 +20,7 @@ mod objects;
 mod ports;
 mod records;
 mod spawns;
+mod taken;
 mod values;
 mod wire;
 

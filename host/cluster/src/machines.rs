@@ -28,6 +28,7 @@ use crate::nodes::Nodes;
 use crate::objects::Objects;
 use crate::records::{Lookup, Recorded};
 use crate::spawns::{Asked, Spawns, Wish};
+use crate::taken::TakenCalls;
 
 /// Which machine asked the store.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -114,6 +115,7 @@ pub(crate) struct Machines {
     pub(crate) probes: Probes,
     pub(crate) nodes: Nodes,
     pub(crate) calls: Calls,
+    pub(crate) taken: TakenCalls,
     pub(crate) objects: Objects,
     pub(crate) actors: Actors,
     pub(crate) spawns: Spawns,
@@ -139,6 +141,7 @@ impl Machines {
             probes: Probes::new(id),
             nodes: Nodes::default(),
             calls: Calls::default(),
+            taken: TakenCalls::default(),
             objects: Objects::default(),
             actors: Actors::default(),
             spawns: Spawns::default(),
@@ -274,7 +277,6 @@ impl Machines {
         let (objects_lent, objects_borrowed) = self.objects.counts();
         let (actors_lent, actors_borrowed, guests) = self.actors.counts();
         let (owned, borrowed, pins) = self.lending.counts();
-        let (made, taken) = self.calls.counts();
         Counts {
             objects_lent,
             objects_borrowed,
@@ -282,7 +284,7 @@ impl Machines {
             actors_borrowed,
             guests,
             loans: owned + borrowed + pins,
-            calls: made + taken,
+            calls: self.calls.len() + self.taken.len(),
         }
     }
 

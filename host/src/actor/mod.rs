@@ -13,7 +13,9 @@ mod ending;
 mod life;
 mod mail;
 mod output;
+mod snapshot;
 mod target;
 mod turn;
 
-pub use target::{Actor, Env, Role, Snapshot, State};
+pub use snapshot::{Snapshot, State};
+pub use target::{Actor, Env, Role};

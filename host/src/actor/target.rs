@@ -88,7 +88,7 @@ pub struct Actor {
     pub(super) env: Arc<dyn Env>,
     pub(super) me: Weak<Actor>,
     /// Handles in the hands of guests and clients.
-    handles: AtomicUsize,
+    pub(super) handles: AtomicUsize,
     /// Held for a few instructions at a time, never across a wait.
     pub(super) shared: Mutex<Shared>,
 }
@@ -210,38 +210,6 @@ pub(super) enum Task {
     Runs(Waker),
 }
 
-/// What an actor is doing, for people.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum State {
-    /// Waiting for resources: the reason.
-    Pending(String),
-    /// Instantiating or constructing.
-    Starting,
-    /// Waiting for a call.
-    Idle,
-    /// In a call.
-    Running,
-    /// Ended: the cause.
-    Dead(String),
-}
-
-/// An actor at one moment, for people.
-#[derive(Clone, Debug)]
-pub struct Snapshot {
-    /// Class and id.
-    pub label: Label,
-    /// What it is doing.
-    pub state: State,
-    /// Calls waiting.
-    pub waiting: usize,
-    /// Calls that have ended.
-    pub done: u64,
-    /// Restarts so far.
-    pub restarts: u32,
-    /// Handles to it.
-    pub handles: usize,
-}
-
 impl Actor {
     /// A new actor. It does nothing before its resources are
     /// [granted](Actor::grant).
@@ -316,35 +284,6 @@ impl Actor {
         self.shared.lock().death.clone()
     }
 
-    /// What it is doing.
-    pub fn snapshot(&self) -> Snapshot {
-        let shared = self.shared.lock();
-        let state = match (&shared.death, &shared.life, shared.phase) {
-            (Some(death), ..) => State::Dead(death.to_string()),
-            (None, Life::Waiting(reason), _) => State::Pending(reason.clone().unwrap_or_default()),
-            (None, _, Phase::Crowded) => State::Pending(self.crowded()),
-            (None, _, Phase::New | Phase::Starting) => State::Starting,
-            (None, _, Phase::Idle) => State::Idle,
-            (None, _, Phase::Running) => State::Running,
-        };
-        Snapshot {
-            label: self.label.clone(),
-            state,
-            waiting: shared.mail.len(),
-            done: shared.calls_done,
-            restarts: shared.restarts.used() + self.lives_before(),
-            handles: self.handles.load(Ordering::Relaxed),
-        }
-    }
-
-    fn crowded(&self) -> String {
-        format!(
-            "waits for room: {} actors are alive, the most that the node has room for \
-             (--max-actors)",
-            self.package.code.room.places()
-        )
-    }
-
     /// Its class; a driver has none.
     pub(super) fn class_info(&self) -> Option<&ClassInfo> {
         match &self.role {
@@ -361,7 +300,7 @@ impl Actor {
         }
     }
 
-    fn lives_before(&self) -> u32 {
+    pub(super) fn lives_before(&self) -> u32 {
         match &self.role {
             Role::Class { before, .. } => *before,
             Role::Driver { .. } => 0,

@@ -167,10 +167,7 @@ impl Node {
 
     /// The actor with a name, of this node or of its cluster.
     pub async fn lookup(&self, name: &str, namespace: &str) -> Result<Handle, Error> {
-        match self.0.cluster.get() {
-            Some(member) => member.lookup(namespace, name).await,
-            None => self.0.lookup(name, namespace),
-        }
+        self.0.find(name, namespace).await
     }
 }
 
@@ -193,6 +190,14 @@ impl Inner {
         let actors = self.actors.lock();
         let ends = |actor: &&Arc<Actor>| actor.job == job && !actor.spec.detached;
         actors.values().filter(ends).cloned().collect()
+    }
+
+    /// The actor with a name, of this node or of its cluster.
+    async fn find(&self, name: &str, namespace: &str) -> Result<Handle, Error> {
+        match self.cluster.get() {
+            Some(member) => member.lookup(namespace, name).await,
+            None => self.lookup(name, namespace),
+        }
     }
 
     fn lookup(&self, name: &str, namespace: &str) -> Result<Handle, Error> {
@@ -237,14 +242,9 @@ impl Job {
         args: Args,
         options: Options,
     ) -> Result<Handle, Error> {
-        let inner = &self.node.0;
-        match inner.cluster.get() {
-            Some(member) => {
-                let birth = inner.birth(self.id, package, class, options)?;
-                member.spawn(birth, args, false).await
-            }
-            None => self.spawn(package, class, args, options),
-        }
+        let handle = self.node.0.place(self.id, package, class, args, options, false).await?;
+        handle.target().wake();
+        Ok(handle)
     }
 
     /// Creates an actor on this node.

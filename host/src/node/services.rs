@@ -22,14 +22,9 @@ impl Services for Inner {
         reuse: bool,
     ) -> Answer<'a, Result<Handle, Error>> {
         let job = caller.identity.job;
-        if let Some(member) = self.cluster.get() {
-            return Box::pin(async move {
-                let birth = self.birth(job, &caller.package, &class, options)?;
-                member.spawn(birth, args, reuse).await
-            });
-        }
-        let spawned = self.spawn_actor(job, &caller.package, &class, args, options, reuse);
-        Box::pin(std::future::ready(spawned))
+        Box::pin(
+            async move { self.place(job, &caller.package, &class, args, options, reuse).await },
+        )
     }
 
     fn lookup<'a>(
@@ -38,12 +33,10 @@ impl Services for Inner {
         name: String,
         namespace: Option<String>,
     ) -> Answer<'a, Result<Handle, Error>> {
-        let namespace = namespace.as_deref().unwrap_or(&caller.identity.namespace);
-        if let Some(member) = self.cluster.get() {
-            let namespace = namespace.to_owned();
-            return Box::pin(async move { member.lookup(&namespace, &name).await });
-        }
-        Box::pin(std::future::ready(Inner::lookup(self, &name, namespace)))
+        Box::pin(async move {
+            let namespace = namespace.as_deref().unwrap_or(&caller.identity.namespace);
+            self.find(&name, namespace).await
+        })
     }
 
     fn pending(&self, producer: Producer) -> ObjectRef {

@@ -35,6 +35,26 @@ impl Inner {
         })
     }
 
+    /// Creates an actor on whichever node of the cluster suits it best; here,
+    /// at rest, if there is no cluster.
+    pub(super) async fn place(
+        &self,
+        job: JobId,
+        package: &Arc<Package>,
+        class: &str,
+        args: Args,
+        options: Options,
+        reuse: bool,
+    ) -> Result<Handle, Error> {
+        match self.cluster.get() {
+            Some(member) => {
+                let birth = self.birth(job, package, class, options)?;
+                member.spawn(birth, args, reuse).await
+            }
+            None => self.spawn_actor(job, package, class, args, options, reuse),
+        }
+    }
+
     /// Creates an actor of this node, at rest: the caller wakes it. With
     /// `reuse`, a taken name answers the actor that has it.
     pub(super) fn spawn_actor(
