@@ -92,10 +92,14 @@ pub enum Refused {
     #[error("the join token is for another name")]
     TokenForAnother,
     /// The name is that of somebody else's key.
-    #[error("the name belongs to another key; choose another, or forget the old owner first")]
+    #[error(
+        "the name belongs to another key; choose another, or forget the old owner first (`host identity forget`)"
+    )]
     NameTaken,
     /// The name was revoked.
-    #[error("the name was revoked; choose another, or forget the old owner first")]
+    #[error(
+        "the name was revoked; choose another, or forget the old owner first (`host identity forget`)"
+    )]
     Revoked,
     /// It has as many certificates as it may.
     #[error("too many certificates that have not ended")]

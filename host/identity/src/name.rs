@@ -73,17 +73,9 @@ impl Subject {
     /// Reads what [`uri`](Subject::uri) wrote, and only that.
     pub(crate) fn from_uri(uri: &str) -> Option<(ClusterId, Subject)> {
         let (cluster, path) = uri.strip_prefix(SCHEME)?.split_once('/')?;
-        let mut parts = path.split('/');
-        let subject = match parts.next()? {
-            "node" => Subject::Node { name: parts.next()?.parse().ok()? },
-            "client" => {
-                let role = parts.next()?.parse().ok()?;
-                Subject::Client { role, name: parts.next()?.parse().ok()? }
-            }
-            _ => return None,
-        };
+        let subject: Subject = path.parse().ok()?;
         let cluster = ClusterId::from_bytes(hex::decode(cluster)?);
-        // One subject has one URI: no upper-case digits, nothing behind it.
+        // One subject has one URI: no upper-case digits.
         (subject.uri(cluster) == uri).then_some((cluster, subject))
     }
 }
@@ -104,6 +96,21 @@ impl fmt::Display for Subject {
         match self {
             Subject::Node { name } => write!(f, "node/{name}"),
             Subject::Client { name, role } => write!(f, "client/{role}/{name}"),
+        }
+    }
+}
+
+/// Reads what is displayed: `node/NAME` or `client/ROLE/NAME`.
+impl FromStr for Subject {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Subject, Error> {
+        match *text.split('/').collect::<Vec<_>>() {
+            ["node", name] => Ok(Subject::Node { name: name.parse()? }),
+            ["client", role, name] => {
+                Ok(Subject::Client { role: role.parse()?, name: name.parse()? })
+            }
+            _ => Err(Error::malformed("an identity", "node/NAME or client/ROLE/NAME")),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use host_core::NodeId;
-use host_identity::{Order, TokenId, Uses};
+use host_identity::{Order, Subject, TokenId, Uses};
 use host_proto::admin as proto;
 use tokio::time::timeout;
 use tonic::Status;
@@ -79,6 +79,23 @@ impl Inner {
         let revoking = self.operator.revoke_token(TokenId::from_bytes(bytes));
         in_time(limits::OPERATOR_TIME, revoking).await?;
         Ok(proto::RevokeTokenAnswer {})
+    }
+
+    pub(super) async fn list_identities(&self) -> Result<proto::ListIdentitiesAnswer, Status> {
+        let mut all = in_time(limits::OPERATOR_TIME, self.operator.identities()).await?;
+        all.sort_unstable_by_key(|identity| identity.since);
+        let identities = all.iter().take(limits::PAGE_ITEMS).map(wire::identity_to).collect();
+        Ok(proto::ListIdentitiesAnswer { identities })
+    }
+
+    pub(super) async fn revoke_identity(&self, subject: &str) -> Result<(), Status> {
+        let subject = subject.parse::<Subject>().map_err(|error| invalid(&error))?;
+        in_time(limits::OPERATOR_TIME, self.operator.revoke_identity(subject)).await
+    }
+
+    pub(super) async fn forget_identity(&self, subject: &str) -> Result<(), Status> {
+        let subject = subject.parse::<Subject>().map_err(|error| invalid(&error))?;
+        in_time(limits::OPERATOR_TIME, self.operator.forget_identity(subject)).await
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use host_core::NodeId;
-use host_identity::{JoinToken, Order, Token, TokenId};
+use host_identity::{Enrolment, JoinToken, Order, Subject, Token, TokenId};
 use tonic::async_trait;
 use tonic::transport::Channel;
 
@@ -55,6 +55,15 @@ pub trait Operator: Send + Sync {
 
     /// From now on nobody joins with this token.
     async fn revoke_token(&self, id: TokenId) -> Result<(), Refusal>;
+
+    /// All nodes and clients that were let in and not forgotten.
+    async fn identities(&self) -> Result<Vec<Enrolment>, Refusal>;
+
+    /// Puts somebody out of the cluster.
+    async fn revoke_identity(&self, subject: Subject) -> Result<(), Refusal>;
+
+    /// Frees a name for another key, and puts out whoever had it.
+    async fn forget_identity(&self, subject: Subject) -> Result<(), Refusal>;
 }
 
 /// How a drain went.

@@ -153,6 +153,37 @@ impl Contract for Admin {
         tracing::info!(by = %admitted.peer(), "a token is revoked");
         self.0.revoke_token(&request.id).await.map(Response::new)
     }
+
+    async fn list_identities(
+        &self,
+        request: Request<proto::ListIdentitiesRequest>,
+    ) -> Answer<proto::ListIdentitiesAnswer> {
+        let (request, _) = admit(request, Operation::ManageIdentities)?;
+        checked(request.caller)?;
+        self.0.list_identities().await.map(Response::new)
+    }
+
+    async fn revoke_identity(
+        &self,
+        request: Request<proto::RevokeIdentityRequest>,
+    ) -> Answer<proto::RevokeIdentityAnswer> {
+        let (request, admitted) = admit(request, Operation::ManageIdentities)?;
+        checked(request.caller)?;
+        tracing::info!(who = request.subject, by = %admitted.peer(), "somebody is put out");
+        self.0.revoke_identity(&request.subject).await?;
+        Ok(Response::new(proto::RevokeIdentityAnswer {}))
+    }
+
+    async fn forget_identity(
+        &self,
+        request: Request<proto::ForgetIdentityRequest>,
+    ) -> Answer<proto::ForgetIdentityAnswer> {
+        let (request, admitted) = admit(request, Operation::ManageIdentities)?;
+        checked(request.caller)?;
+        tracing::info!(who = request.subject, by = %admitted.peer(), "a name is freed");
+        self.0.forget_identity(&request.subject).await?;
+        Ok(Response::new(proto::ForgetIdentityAnswer {}))
+    }
 }
 
 /// Checks that whoever asks may do it; the request, and who it is.

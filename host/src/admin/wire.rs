@@ -7,7 +7,7 @@ use bytes::Bytes;
 use host_core::package::{ClassInfo, MethodInfo, PackageInfo, Param};
 use host_core::spec::{Concurrency, Options};
 use host_core::{ActorId, Cause, Error, JobId, Level, NodeId, ObjectId, PackageId};
-use host_identity::{Kind, Role, Token, Uses};
+use host_identity::{Enrolment, Kind, Role, Token, Uses};
 use host_proto::admin as proto;
 use host_proto::admin::call_answer::Outcome;
 use host_refs::Value;
@@ -305,6 +305,18 @@ pub fn token_to(token: &Token) -> proto::Token {
         revoked_s: token.revoked.map_or(0, |at| at.as_secs()),
         used: token.used,
         note: token.note.clone(),
+    }
+}
+
+/// Somebody who was let in, as it is sent.
+pub fn identity_to(identity: &Enrolment) -> proto::Identity {
+    let token = identity.token.as_ref().map(|token| Bytes::copy_from_slice(token.bytes()));
+    proto::Identity {
+        subject: identity.subject.to_string(),
+        since_s: identity.since.as_secs(),
+        until_s: identity.live.iter().map(|(_, until)| until.as_secs()).max().unwrap_or(0),
+        revoked_s: identity.revoked.map_or(0, |at| at.as_secs()),
+        token: token.unwrap_or_default(),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! One file per command: `run`, `build`, `new`, `inspect`, `completions`; `start`,
 //! which runs a node that stays, and its clients: `status`, `list`, `get`, `why`
-//! (explain), `logs`, `call`, `kill`, `stop` (and drain), `token`, `login`, and
+//! (explain), `logs`, `call`, `kill`, `stop` (and drain), `token`, `identity`, `login`, and
 //! `remote` (run on a node). `client` is their way to a node. The others are what commands share: `options` (what a node is started with),
 //! `invoke`, `calls` and `values` (from text to calls and from results to
 //! text), `console` (all output), `failure` (all errors, and exit codes).
@@ -19,6 +19,7 @@ mod diagnostics;
 mod explain;
 mod failure;
 mod get;
+mod identity;
 mod inspect;
 mod interrupt;
 mod invoke;
@@ -132,6 +133,7 @@ enum Command {
     Call(call::Call),
     Kill(kill::Kill),
     Token(token::Token),
+    Identity(identity::Identity),
     Login(login::Login),
     Completions(completions::Completions),
 }
@@ -202,6 +204,7 @@ fn dispatch(cli: Cli, console: &Arc<Console>) -> Result<(), Failure> {
         Command::Call(call) => call.run(console),
         Command::Kill(kill) => kill.run(console),
         Command::Token(token) => token.run(console),
+        Command::Identity(identity) => identity.run(console),
         Command::Login(login) => login.run(console),
         Command::Completions(completions) => {
             completions.run(console);

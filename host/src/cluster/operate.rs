@@ -5,7 +5,7 @@ use std::time::Duration;
 use host_cluster::Member;
 use host_core::NodeId;
 use host_gate::Registrar;
-use host_identity::{JoinToken, Order, Token, TokenId};
+use host_identity::{Enrolment, JoinToken, Order, Subject, Token, TokenId};
 use tokio_util::sync::CancellationToken;
 use tonic::async_trait;
 use tonic::transport::Channel;
@@ -48,7 +48,8 @@ impl Operating {
         self.registrar.as_ref().ok_or_else(|| {
             let authority = self.authority.as_deref().unwrap_or("the first host");
             Refusal::Invalid(format!(
-                "tokens are made by the host that has the cluster's authority, {authority}: ask it"
+                "only the host that has the cluster's authority, {authority}, knows who may be in \
+                 it: ask that one (--cluster)"
             ))
         })
     }
@@ -82,8 +83,23 @@ impl Operator for Operating {
     async fn revoke_token(&self, id: TokenId) -> Result<(), Refusal> {
         self.registrar()?.revoke_token(id).await.map_err(refusal)
     }
+
+    async fn identities(&self) -> Result<Vec<Enrolment>, Refusal> {
+        self.registrar()?.identities().await.map_err(refusal)
+    }
+
+    async fn revoke_identity(&self, subject: Subject) -> Result<(), Refusal> {
+        self.registrar()?.revoke_identity(&subject).await.map_err(refusal)
+    }
+
+    async fn forget_identity(&self, subject: Subject) -> Result<(), Refusal> {
+        self.registrar()?.forget_identity(&subject).await.map_err(refusal)
+    }
 }
 
 fn refusal(error: host_gate::Error) -> Refusal {
-    Refusal::Unavailable(error.to_string())
+    match error {
+        host_gate::Error::NotFound { .. } => Refusal::NotFound(error.to_string()),
+        _ => Refusal::Unavailable(error.to_string()),
+    }
 }

@@ -229,4 +229,16 @@ impl Operator for Alone {
     async fn revoke_token(&self, _: TokenId) -> Result<(), Refusal> {
         Err(no_cluster())
     }
+
+    async fn identities(&self) -> Result<Vec<Enrolment>, Refusal> {
+        Err(no_cluster())
+    }
+
+    async fn revoke_identity(&self, _: Subject) -> Result<(), Refusal> {
+        Err(no_cluster())
+    }
+
+    async fn forget_identity(&self, _: Subject) -> Result<(), Refusal> {
+        Err(no_cluster())
+    }
 }

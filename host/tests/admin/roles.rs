@@ -25,13 +25,14 @@ macro_rules! ask {
 /// the last: it is carried out.
 fn operations() -> Vec<(&'static str, Operation, Ask)> {
     use Operation::{
-        CallActor, DrainNode, KillActor, ManageTokens, ReadLogs, ReadStatus, RunJob, StopNode,
-        UploadPackage,
+        CallActor, DrainNode, KillActor, ManageIdentities, ManageTokens, ReadLogs, ReadStatus,
+        RunJob, StopNode, UploadPackage,
     };
     use proto::{
         CallRequest, CreateTokenRequest, DrainRequest, ExplainRequest, FindPackageRequest,
-        GetActorRequest, KillRequest, ListRequest, ListTokensRequest, LogsRequest,
-        RevokeTokenRequest, RunRequest, StatusRequest, StopRequest, UploadBegin, UploadPart,
+        ForgetIdentityRequest, GetActorRequest, KillRequest, ListIdentitiesRequest, ListRequest,
+        ListTokensRequest, LogsRequest, RevokeIdentityRequest, RevokeTokenRequest, RunRequest,
+        StatusRequest, StopRequest, UploadBegin, UploadPart,
     };
     vec![
         ("status", ReadStatus, ask!(status, StatusRequest { caller: caller() })),
@@ -66,6 +67,21 @@ fn operations() -> Vec<(&'static str, Operation, Ask)> {
             "revoke token",
             ManageTokens,
             ask!(revoke_token, RevokeTokenRequest { caller: caller(), ..Default::default() }),
+        ),
+        (
+            "list identities",
+            ManageIdentities,
+            ask!(list_identities, ListIdentitiesRequest { caller: caller() }),
+        ),
+        (
+            "revoke identity",
+            ManageIdentities,
+            ask!(revoke_identity, RevokeIdentityRequest { caller: caller(), ..Default::default() }),
+        ),
+        (
+            "forget identity",
+            ManageIdentities,
+            ask!(forget_identity, ForgetIdentityRequest { caller: caller(), ..Default::default() }),
         ),
         ("stop", StopNode, ask!(stop, StopRequest { caller: caller() })),
     ]
