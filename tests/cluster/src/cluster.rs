@@ -159,10 +159,19 @@ impl Cluster {
             founder.start(&self.network, &Entry::Founds);
             return;
         }
-        let ready = founder.ready();
-        let token = ready.token.as_deref().expect("who founds a cluster has a token");
-        let entry = Entry::Joins { address: &ready.address, token };
-        others[index - 1].start(&self.network, &entry);
+        others[index - 1].start(&self.network, &joins(founder));
+    }
+
+    /// Starts a host as [`enter`](Cluster::enter) does, and expects it to be
+    /// refused; returns what it says about it.
+    ///
+    /// # Panics
+    /// If it runs on past `limit` or ends as if all were well.
+    pub fn enter_in_vain(&mut self, index: usize, limit: Duration) -> String {
+        let (founder, others) = self.hosts.split_at_mut(1);
+        let host = &mut others[index - 1];
+        host.launch(&self.network, &joins(&founder[0]));
+        gives_up(host, limit)
     }
 
     /// Kills a host, as `kill -9` does.
@@ -188,9 +197,7 @@ impl Cluster {
     pub fn restart_in_vain(&mut self, index: usize, limit: Duration) -> String {
         let host = &mut self.hosts[index];
         host.launch(&self.network, &Entry::Returns);
-        let (status, stderr) = host.wait(limit);
-        assert!(!status.success(), "{} ended well: {stderr}", host.name());
-        stderr
+        gives_up(host, limit)
     }
 
     /// Starts a host again on its data, and does not wait for it.
@@ -232,6 +239,19 @@ impl Cluster {
     pub fn store_node(&self) -> Node {
         self.etcd.as_ref().map_or_else(|| self.hosts[0].node(), Etcd::node)
     }
+}
+
+fn joins(founder: &Host) -> Entry<'_> {
+    let ready = founder.ready();
+    let token = ready.token.as_deref().expect("who founds a cluster has a token");
+    Entry::Joins { address: &ready.address, token }
+}
+
+/// Waits until a host has ended by itself, and not well; what it said.
+fn gives_up(host: &mut Host, limit: Duration) -> String {
+    let (status, said) = host.wait(limit);
+    assert!(!status.success(), "{} ended well: {said}", host.name());
+    said
 }
 
 fn owned(options: &[&str]) -> Vec<String> {

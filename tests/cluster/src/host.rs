@@ -150,16 +150,17 @@ impl Host {
         status
     }
 
-    /// Waits for its end, and returns what it wrote to standard error.
+    /// Waits for its end, and returns what it said, to standard output and to
+    /// standard error.
     pub(crate) fn wait(&mut self, limit: Duration) -> (ExitStatus, String) {
         let process = self.process();
         let status = process.wait(limit);
         until("the end of its output", STOP_MAX, || {
             process.is_silent().then_some(()).ok_or_else(|| "it goes on".to_owned())
         });
-        let stderr = process.stderr().join("\n");
+        let said = [process.stdout(), process.stderr()].concat().join("\n");
         self.process = None;
-        (status, stderr)
+        (status, said)
     }
 
     /// Takes everything away that it kept.

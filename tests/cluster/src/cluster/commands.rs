@@ -18,6 +18,9 @@ const SEE_MAX: Duration = Duration::from_secs(60);
 /// For a command that a user would wait for.
 const COMMAND_MAX: Duration = Duration::from_secs(30);
 
+/// More than any test has of anything, so that a list is a whole one.
+const LISTED_MAX: &str = "1000000";
+
 /// How a command ended.
 #[derive(Debug)]
 pub struct Ended {
@@ -101,7 +104,7 @@ impl Cluster {
     /// # Errors
     /// If the command fails or prints something else.
     pub fn list(&self, index: usize, what: &str) -> Result<Vec<Value>, String> {
-        view::rows(&self.json(index, &["list", what])?, what)
+        view::rows(&self.json(index, &["list", what, "--limit", LISTED_MAX])?, what)
     }
 
     /// The actors that a host lists.
@@ -109,7 +112,7 @@ impl Cluster {
     /// # Errors
     /// If the command fails or prints something else.
     pub fn actors(&self, index: usize) -> Result<Vec<ActorView>, String> {
-        view::read(&self.json(index, &["list", "actors"])?, "actors")
+        view::read(&self.json(index, &["list", "actors", "--limit", LISTED_MAX])?, "actors")
     }
 
     fn json(&self, index: usize, args: &[&str]) -> Result<String, String> {

@@ -6,6 +6,9 @@ use cluster_tests::{Cluster, Load, Store, throughout};
 
 const LOGS: usize = 6;
 
+/// For a host to be told that it may not join.
+const REFUSED_MAX: Duration = Duration::from_secs(30);
+
 pub(crate) fn hosts_join_and_leave_under_load(store: Store) {
     let mut cluster = Cluster::start(2, store);
     let mut load = Load::new(LOGS);
@@ -30,7 +33,8 @@ pub(crate) fn hosts_join_and_leave_under_load(store: Store) {
     assert_eq!(history.cut_off.len(), 0, "no driver's host left");
 }
 
-/// A machine that lost its disk comes back under its old name and address.
+/// A machine that lost its disk comes back under its old name and address, once
+/// the operator says that the name is no longer that of the lost key.
 pub(crate) fn replaced_host_joins_as_another(store: Store) {
     let mut cluster = Cluster::start(3, store);
     let before = cluster.hosts()[2].ready().clone();
@@ -39,6 +43,9 @@ pub(crate) fn replaced_host_joins_as_another(store: Store) {
     load.wait_for_more(300);
     cluster.kill(2);
     cluster.wipe(2);
+    let refused = cluster.enter_in_vain(2, REFUSED_MAX);
+    assert!(refused.contains("host identity forget"), "it does not say what to do: {refused}");
+    cluster.output(0, &["identity", "forget", "node/gamma"], REFUSED_MAX);
     cluster.enter(2);
     let after = cluster.hosts()[2].ready().clone();
     assert_eq!(after.cluster, before.cluster);
