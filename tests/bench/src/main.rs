@@ -1,8 +1,11 @@
-//! Ray's microbenchmark on Greenroom, with a native actor library (kameo) in
-//! the same run as the yardstick, and Ray itself where it is installed.
+//! Ray's microbenchmark on Greenroom, on one host with a native actor library
+//! (kameo) in the same run as the yardstick, on several with bare gRPC, and Ray
+//! itself where it is installed.
 //!
 //! `cargo xtask bench` builds everything and runs this.
 
+mod bare;
+mod cluster;
 mod guest;
 mod idle;
 mod process;
@@ -33,8 +36,11 @@ struct Args {
     #[arg(long)]
     only: Option<String>,
     /// The folder with the compiled guests.
-    #[arg(long)]
+    #[arg(long, required_unless_present = "bare_server", default_value = "")]
     guests: PathBuf,
+    /// Be the other end of the yardsticks of several hosts.
+    #[arg(long, hide = true)]
+    bare_server: bool,
     /// The `host` binary whose start is measured.
     #[arg(long)]
     host: Option<PathBuf>,
@@ -46,6 +52,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
+    if args.bare_server {
+        return host::node::runtime()?.block_on(bare::server::serve());
+    }
     let rounds = if args.quick { 2 } else { 7 };
     let mut report = Report::new(args.only.clone());
     let runtime = host::node::runtime()?;
@@ -64,6 +73,8 @@ fn main() -> anyhow::Result<()> {
     drop(runtime);
     if let Some(host) = &args.host {
         process::measure(&mut report, host, &args.guests, rounds)?;
+        let runtime = host::node::runtime()?;
+        runtime.block_on(cluster::measure(&mut report, host, &args.guests, args.quick))?;
     }
     ray::measure(&mut report, args.quick)?;
     report.print(args.json);

@@ -4,13 +4,21 @@ use std::process::{Command, Stdio};
 
 use crate::report::Report;
 
-const SCRIPT: &str = include_str!("ray.py");
+/// On one node, and on two.
+const SCRIPTS: [&str; 2] = [include_str!("ray.py"), include_str!("ray_cluster.py")];
 
-/// Names that the script prints.
-const NAMES: [&str; 4] =
-    ["ray_call_sync_1_1", "ray_call_pipelined_1000", "ray_call_1mib", "ray_spawn_call"];
+/// Names that the scripts print.
+const NAMES: [&str; 7] = [
+    "ray_call_sync_1_1",
+    "ray_call_pipelined_1000",
+    "ray_call_1mib",
+    "ray_spawn_call",
+    "ray_cluster_call_sync",
+    "ray_cluster_call_pipelined",
+    "ray_cluster_spawn_call",
+];
 
-/// Runs the script, or says that Ray is not there.
+/// Runs the scripts, or says that Ray is not there.
 pub(crate) fn measure(report: &mut Report, quick: bool) -> anyhow::Result<()> {
     if !report.wants("ray_") {
         return Ok(());
@@ -24,20 +32,22 @@ pub(crate) fn measure(report: &mut Report, quick: bool) -> anyhow::Result<()> {
         eprintln!("Ray is not installed (pip install ray): its numbers are left out");
         return Ok(());
     }
-    eprintln!("measuring Ray");
-    let mut command = Command::new("python3");
-    command.args(["-c", SCRIPT]).stderr(Stdio::null());
-    if quick {
-        command.arg("quick");
-    }
-    let output = command.output()?;
-    for line in String::from_utf8_lossy(&output.stdout).lines() {
-        let Some((name, value)) = line.split_once(' ') else { continue };
-        let known = NAMES.iter().find(|known| **known == name);
-        if let (Some(name), Ok(value)) = (known, value.parse()) {
-            report.add(name, "ns", value);
+    for script in SCRIPTS {
+        eprintln!("measuring Ray");
+        let mut command = Command::new("python3");
+        command.args(["-c", script]).stderr(Stdio::null());
+        if quick {
+            command.arg("quick");
         }
+        let output = command.output()?;
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            let Some((name, value)) = line.split_once(' ') else { continue };
+            let known = NAMES.iter().find(|known| **known == name);
+            if let (Some(name), Ok(value)) = (known, value.parse()) {
+                report.add(name, "ns", value);
+            }
+        }
+        anyhow::ensure!(output.status.success(), "Ray's script failed: {}", output.status);
     }
-    anyhow::ensure!(output.status.success(), "Ray's script failed: {}", output.status);
     Ok(())
 }

@@ -39,6 +39,19 @@ const TARGETS: &[(&str, Option<&str>, f64)] = &[
     ("cli_counter_warm", None, 60.0),
     ("ray_call_sync_1_1", Some("call_sync_1_1"), -200.0),
     ("ray_spawn_call", Some("spawn_call_drop"), -1000.0),
+    ("cluster_call_sync", Some("bare_call"), 2.0),
+    ("cluster_call_pipelined", Some("bare_stream"), 2.0),
+    ("cluster_call_n_n", None, -150_000.0),
+    ("cluster_object_1gib", Some("bare_bytes"), -0.6),
+    ("cluster_object_memory", None, 2.0),
+    ("cluster_small_beside_large", Some("cluster_small_quiet"), 5.0),
+    ("cluster_spawn_call", Some("cluster_call_sync"), 4.0),
+    ("cluster_unavailable_after_kill9", None, 1.5),
+    // The lease, and two seconds.
+    ("cluster_restart_elsewhere", None, 12.0),
+    ("ray_cluster_call_sync", Some("cluster_call_sync"), -10.0),
+    ("ray_cluster_call_pipelined", Some("cluster_call_pipelined"), -30.0),
+    ("ray_cluster_spawn_call", Some("cluster_spawn_call"), -500.0),
 ];
 
 impl Report {
@@ -50,6 +63,11 @@ impl Report {
     pub(crate) fn wants(&self, name: &str) -> bool {
         self.only.as_ref().is_none_or(|only| name.contains(only.as_str()))
             || name.starts_with("kameo")
+    }
+
+    /// Whether any shape with such a name may be asked for.
+    pub(crate) fn wants_any_of(&self, prefix: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only.starts_with(prefix) || prefix.contains(only))
     }
 
     /// Adds one sample.

@@ -1,5 +1,7 @@
 //! The actors that the benches call: ordinary programs, like any user's.
 
+mod far;
+
 use greenroom::prelude::*;
 
 /// Answers with what it is given.
@@ -18,6 +20,11 @@ impl Echo {
 
     fn len(&mut self, data: Bytes) -> u64 {
         data.len() as u64
+    }
+
+    /// Where it is.
+    fn node(&mut self) -> String {
+        context::current().node
     }
 }
 
