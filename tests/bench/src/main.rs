@@ -36,8 +36,8 @@ struct Args {
     #[arg(long)]
     only: Option<String>,
     /// The folder with the compiled guests.
-    #[arg(long, required_unless_present = "bare_server", default_value = "")]
-    guests: PathBuf,
+    #[arg(long, required_unless_present = "bare_server")]
+    guests: Option<PathBuf>,
     /// Be the other end of the yardsticks of several hosts.
     #[arg(long, hide = true)]
     bare_server: bool,
@@ -55,11 +55,12 @@ fn main() -> anyhow::Result<()> {
     if args.bare_server {
         return host::node::runtime()?.block_on(bare::server::serve());
     }
+    let guests = args.guests.unwrap_or_default();
     let rounds = if args.quick { 2 } else { 7 };
     let mut report = Report::new(args.only.clone());
     let runtime = host::node::runtime()?;
     runtime.block_on(async {
-        let bench = guest::Bench::start(&args.guests).await?;
+        let bench = guest::Bench::start(&guests).await?;
         for round in 0..rounds {
             eprintln!("round {} of {rounds}", round + 1);
             if !args.no_yardstick {
@@ -68,13 +69,13 @@ fn main() -> anyhow::Result<()> {
             shapes::round(&mut report, &bench, args.quick).await?;
         }
         drop(bench);
-        idle::measure(&mut report, &args.guests, args.quick).await
+        idle::measure(&mut report, &guests, args.quick).await
     })?;
     drop(runtime);
     if let Some(host) = &args.host {
-        process::measure(&mut report, host, &args.guests, rounds)?;
+        process::measure(&mut report, host, &guests, rounds)?;
         let runtime = host::node::runtime()?;
-        runtime.block_on(cluster::measure(&mut report, host, &args.guests, args.quick))?;
+        runtime.block_on(cluster::measure(&mut report, host, &guests, args.quick))?;
     }
     ray::measure(&mut report, args.quick)?;
     report.print(args.json);
