@@ -15,6 +15,7 @@ pub use self::poller::drain;
 
 use self::jobs::Jobs;
 use self::poller::Poller;
+use crate::devices::Kind;
 use crate::errors::{Error, Scopes, caught};
 use crate::grant::{Charge, Grant, Seat, Spent};
 use crate::limits;
@@ -27,6 +28,10 @@ pub(crate) struct Device {
     scopes: Arc<Scopes>,
     lost: watch::Receiver<Option<Lost>>,
     jobs: Jobs,
+    /// Whether its driver computes within a submission.
+    blocks: bool,
+    /// Submissions that are being made elsewhere.
+    busy: Arc<AtomicUsize>,
     /// Submissions whose end has not been seen.
     in_flight: Arc<AtomicUsize>,
     /// Written, and sent off with the next submission.
@@ -87,6 +92,8 @@ impl Device {
             scopes,
             lost,
             jobs: Jobs::default(),
+            blocks: grant.adapter().about().kind == Kind::Software,
+            busy: Arc::default(),
             in_flight,
             staged: Mutex::default(),
             staged_bytes: AtomicU64::new(0),
@@ -144,15 +151,15 @@ impl Device {
     /// Calls wgpu on a thread of the device's own, with a large stack, and
     /// answers its errors as well.
     pub(crate) async fn elsewhere<R: Send + 'static>(
-        self: &Arc<Device>,
+        &self,
         call: impl FnOnce(&wgpu::Device) -> R + Send + 'static,
     ) -> Result<(R, Vec<Error>)> {
         let device = self.wgpu.clone();
         let answer = self.jobs.run(move || caught(|| call(&device)))?;
         let Ok(answer) = tokio::time::timeout(self.grant.timeout(), answer).await else {
-            bail!("the GPU's compiler was not done after {:?}", self.grant.timeout())
+            bail!("the GPU's driver was not done after {:?}", self.grant.timeout())
         };
-        answer.map_err(|_| wasmtime::format_err!("the GPU's compiler ended"))?
+        answer.map_err(|_| wasmtime::format_err!("the GPU's thread ended"))?
     }
 
     /// Takes bytes from the grant. If they are not there, those of work that
@@ -168,8 +175,12 @@ impl Device {
     /// Sees what has ended, without waiting.
     ///
     /// wgpu holds a lock while it waits, which a guest's `destroy` wants too:
-    /// nothing in the host lets wgpu wait.
+    /// nothing in the host lets wgpu wait. While a submission holds its locks
+    /// there is nothing to see.
     fn poll(&self) -> Result<()> {
+        if self.busy.load(Relaxed) > 0 {
+            return Ok(());
+        }
         let (status, _) = caught(|| self.wgpu.poll(wgpu::PollType::Poll))?;
         if let Err(error) = status {
             tracing::debug!(%error, "a GPU device cannot be polled");
@@ -214,6 +225,9 @@ impl Device {
 
     /// Submits commands, and what was staged before them. `held` stays
     /// counted until they are done. Waits if too much is under way.
+    ///
+    /// A driver that computes on the processor does so within the call, and
+    /// wgpu holds its locks meanwhile: there it is called elsewhere.
     pub(crate) async fn submit(
         &self,
         commands: Vec<wgpu::CommandBuffer>,
@@ -223,13 +237,26 @@ impl Device {
         self.staged_bytes.store(0, Relaxed);
         self.in_flight.fetch_add(1, Relaxed);
         let in_flight = self.in_flight.clone();
-        self.call(|_, queue| {
+        let queue = self.queue.clone();
+        let submit = move || {
             queue.submit(commands);
             queue.on_submitted_work_done(move || {
                 drop((staged, held));
                 in_flight.fetch_sub(1, Relaxed);
             });
-        })?;
+        };
+        if self.blocks {
+            let busy = Busy::new(&self.busy);
+            let (_, errors) = self
+                .elsewhere(move |_| {
+                    let _busy = busy;
+                    submit();
+                })
+                .await?;
+            errors.into_iter().for_each(|error| self.report(error));
+        } else {
+            self.call(|_, _| submit())?;
+        }
         self.poller.work_began();
         if self.in_flight.load(Relaxed) >= limits::IN_FLIGHT {
             self.idle().await?;
@@ -268,6 +295,22 @@ impl Device {
         self.call(|device, _| device.destroy())?;
         // wgpu tells the loss at the next poll.
         self.poll()
+    }
+}
+
+/// A submission is being made elsewhere, until this is dropped.
+struct Busy(Arc<AtomicUsize>);
+
+impl Busy {
+    fn new(count: &Arc<AtomicUsize>) -> Busy {
+        count.fetch_add(1, Relaxed);
+        Busy(count.clone())
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
     }
 }
 

@@ -1,4 +1,5 @@
-//! A thread for what takes long or needs much stack: compiling shaders.
+//! A thread for what takes long or needs much stack: compiling shaders, and
+//! submitting to a driver that computes meanwhile.
 
 use std::sync::mpsc;
 use std::thread;
@@ -36,7 +37,7 @@ impl Jobs {
             Some(sender) => sender,
             None => sender.insert(start()?),
         };
-        sender.send(job).map_err(|_| wasmtime::format_err!("the GPU's compiler ended"))?;
+        sender.send(job).map_err(|_| wasmtime::format_err!("the GPU's thread ended"))?;
         Ok(told)
     }
 }
@@ -44,11 +45,9 @@ impl Jobs {
 fn start() -> Result<mpsc::Sender<Job>> {
     let (sender, jobs) = mpsc::channel::<Job>();
     let alive = Alive::new();
-    thread::Builder::new().name("gpu-compile".into()).stack_size(COMPILE_STACK).spawn(
-        move || {
-            let _alive = alive;
-            jobs.into_iter().for_each(|job| job());
-        },
-    )?;
+    thread::Builder::new().name("gpu-jobs".into()).stack_size(COMPILE_STACK).spawn(move || {
+        let _alive = alive;
+        jobs.into_iter().for_each(|job| job());
+    })?;
     Ok(sender)
 }

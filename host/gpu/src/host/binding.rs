@@ -38,6 +38,17 @@ fn charge(device: &Device, entries: usize) -> Result<std::result::Result<Held, E
     Ok(device.charge(bytes)?.map(Arc::new).map_err(Error::from))
 }
 
+/// wgpu panics at more groups than it has room for.
+fn count(device: &Device, groups: usize) -> std::result::Result<(), Error> {
+    let most = device.limits().max_bind_groups as usize;
+    if groups <= most {
+        return Ok(());
+    }
+    Err(Error::validation(format!(
+        "a pipeline layout of this device has at most {most} groups, not {groups}"
+    )))
+}
+
 impl GpuCtx {
     pub(super) fn make_bind_group_layout(
         &mut self,
@@ -71,7 +82,10 @@ impl GpuCtx {
         let device = self.get(device)?.device.clone();
         let label = Label::new(descriptor.label);
         let layouts = descriptor.bind_group_layouts;
-        let held = charge(&device, layouts.len())?;
+        let held = match count(&device, layouts.len()) {
+            Ok(()) => charge(&device, layouts.len())?,
+            Err(error) => Err(error),
+        };
         let layouts = layouts.iter().map(|layout| match layout {
             Some(layout) => Ok(Some(&self.get(layout)?.wgpu)),
             None => Ok(None),

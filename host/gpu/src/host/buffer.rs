@@ -143,6 +143,10 @@ impl GpuCtx {
                 "the range is not inside the buffer, or not aligned (offset to 8, size to 4)",
             );
         };
+        // One that could not be made is smaller than was asked.
+        if end > buffer.wgpu.size() {
+            return refuse("the buffer is invalid");
+        }
         let (tell, told) = oneshot::channel();
         let mode = if write { MapMode::Write } else { MapMode::Read };
         // wgpu would panic at an empty slice; there is nothing to wait for.
