@@ -25,7 +25,7 @@ enum From {
     Debian,
 }
 
-/// Obtains the compiler and etcd, and says which they are.
+/// Obtains the compiler, etcd and a Vulkan driver, and says which they are.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let source = match options.from {
         From::Any => Source::Any,
@@ -33,13 +33,21 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         From::Debian => Source::Debian,
     };
     obtain(source)?;
-    etcd()
+    etcd()?;
+    vulkan()
 }
 
 /// The etcd that tests of the control store start, obtained if need be.
 pub(crate) fn etcd() -> Result<()> {
     let etcd = host_toolchain::install_etcd(&project::root().join(FOLDER))?;
     eprintln!("tests run against {}", etcd.display());
+    Ok(())
+}
+
+/// The Vulkan driver that tests of the GPU run on, obtained if need be.
+pub(crate) fn vulkan() -> Result<()> {
+    let vulkan = host_toolchain::install_vulkan(&project::root().join(FOLDER))?;
+    eprintln!("tests of the GPU run on {}", vulkan.folder().display());
     Ok(())
 }
 

@@ -9,6 +9,7 @@
 
 mod apt;
 mod etcd;
+mod vulkan;
 mod wrapper;
 
 use std::fs::{self, File};
@@ -19,6 +20,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail};
 
 pub(crate) use self::etcd::install as install_etcd;
+pub(crate) use self::vulkan::install as install_vulkan;
 
 use self::apt::{Apt, Archive, Suites, Wanted};
 use crate::process::output_within;

@@ -21,7 +21,8 @@
 //! ```
 //!
 //! The tests of the control store run against a real etcd, which is fetched in
-//! the same way: [`find_etcd`], [`install_etcd`].
+//! the same way: [`find_etcd`], [`install_etcd`]. So is the software Vulkan driver
+//! for tests of the GPU: [`find_vulkan`], [`install_vulkan`].
 //!
 //! Nothing here changes the machine's own packages or needs root. The standard
 //! library of one rustc is never used with another.
@@ -32,12 +33,14 @@ mod find;
 mod install;
 mod process;
 mod step;
+mod vulkan;
 
 pub use etcd::{ETCD_ENV, MissingEtcd, find_etcd, install_etcd};
 pub use find::{ENV, Missing, Origin, Toolchain, user_folder};
 pub use install::{Source, install};
 pub use process::{Failure, output_within};
 pub use step::Step;
+pub use vulkan::{MissingVulkan, VULKAN_ENV, Vulkan, find_vulkan, install_vulkan};
 
 use std::path::{Path, PathBuf};
 
