@@ -8,6 +8,7 @@ use crate::{guests, project, setup};
 /// documentation too.
 pub(crate) fn run() -> Result<()> {
     setup::etcd()?;
+    setup::vulkan()?;
     guests::build(&setup::toolchain()?)?;
     // Test guests run in a host; built as programs of this machine they would
     // only cost time.

@@ -142,9 +142,12 @@ impl Gpu {
     /// # Errors
     /// If there is no room for them.
     pub fn zeros<T: Pod>(&self, length: usize) -> Result<Array<T>, Error> {
-        let size = (length as u64).saturating_mul(size_of::<T>() as u64);
+        let bytes = (length as u64).checked_mul(size_of::<T>() as u64);
+        let Some(size) = bytes.and_then(|bytes| bytes.max(4).checked_next_multiple_of(4)) else {
+            return Err(Error::OutOfMemory(format!("no gpu holds {length} elements")));
+        };
         let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
-        let buffer = self.make(size.max(4).next_multiple_of(4), usage)?;
+        let buffer = self.make(size, usage)?;
         Ok(Array { gpu: self.clone(), buffer, length, element: PhantomData })
     }
 
