@@ -100,7 +100,11 @@ fn killed(world: &World) {
         world.runtime.block_on(async {
             let case = world.case(Some(grant.clone()), "traps_while_it_waits_for_long_work", 0);
             let limit = Duration::from_millis(milliseconds);
+            let started = Instant::now();
             assert!(tokio::time::timeout(limit, case).await.is_err(), "it was done already");
+            // The work takes several seconds more; to drop the store must not.
+            let gone = started.elapsed();
+            assert!(gone < Duration::from_secs(2), "dropping the store took {gone:?}");
         });
         left_nothing(world, &grant);
     }
