@@ -81,6 +81,8 @@ mod fake;
 #[cfg(feature = "async")]
 mod future;
 mod get;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 mod handle;
 mod host;
 mod logger;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use host_gpu::{Devices, Grant, Kind, Wanted, drain};
 
+use crate::actor::{self, Actor};
 use crate::world::{MEMORY, World};
 
 /// Nothing here takes so long.
@@ -15,7 +16,9 @@ const SEEDS: u64 = 40;
 /// A case of which the host sees more than the guest.
 type HostCase = (&'static str, fn(&World));
 
-pub(crate) const HOST: [HostCase; 5] = [
+pub(crate) const HOST: [HostCase; 7] = [
+    ("the_example_computes_in_an_actor", example),
+    ("the_example_without_a_grant_says_so", example_without_a_grant),
     ("a_guest_without_a_grant_sees_no_adapter", no_grant),
     ("devices_say_what_they_are", devices),
     ("guests_on_two_adapters_do_not_meet", two_adapters),
@@ -97,7 +100,11 @@ fn killed(world: &World) {
         world.runtime.block_on(async {
             let case = world.case(Some(grant.clone()), "traps_while_it_waits_for_long_work", 0);
             let limit = Duration::from_millis(milliseconds);
+            let started = Instant::now();
             assert!(tokio::time::timeout(limit, case).await.is_err(), "it was done already");
+            // The work takes several seconds more; to drop the store must not.
+            let gone = started.elapsed();
+            assert!(gone < Duration::from_secs(2), "dropping the store took {gone:?}");
         });
         left_nothing(world, &grant);
     }
@@ -127,4 +134,48 @@ fn beside(world: &World) {
         }
     });
     assert!(drain(PATIENCE));
+}
+
+/// Its methods are in the order of the source.
+const SUM: u32 = 0;
+const PRODUCT: u32 = 1;
+
+fn example(world: &World) {
+    let component = actor::example(world);
+    let grant = world.grant();
+    world.runtime.block_on(async {
+        let mut actor = Actor::start(world, &component, Some(grant.clone())).await;
+        actor.construct("Calculator").await.unwrap();
+        let (a, b) = (vec![1.5_f32; 1_000], (0..1_000_u16).map(f32::from).collect::<Vec<_>>());
+        let sum: Vec<f32> = actor.invoke(SUM, &[&a, &b]).await.unwrap();
+        assert_eq!(sum, b.iter().map(|number| number + 1.5).collect::<Vec<_>>());
+
+        let size = 20_u16;
+        let a: Vec<f32> = (0..size * size).map(|i| f32::from(i % 7)).collect();
+        let b: Vec<f32> = (0..size * size).map(|i| f32::from(i % 5)).collect();
+        for _ in 0..3 {
+            let args: [&dyn actor::erased::Value; 3] = [&u32::from(size), &a, &b];
+            let product: Vec<f32> = actor.invoke(PRODUCT, &args).await.unwrap();
+            assert_eq!(product, product_of(usize::from(size), &a, &b));
+        }
+        let error = actor.invoke::<Vec<f32>>(SUM, &[&vec![1.0_f32], &b]).await.unwrap_err();
+        assert!(error.contains("1 and 400 numbers"), "{error}");
+    });
+    left_nothing(world, &grant);
+}
+
+fn product_of(size: usize, a: &[f32], b: &[f32]) -> Vec<f32> {
+    let cell = |row: usize, column: usize| {
+        (0..size).map(|i| a[row * size + i] * b[i * size + column]).sum::<f32>()
+    };
+    (0..size * size).map(|place| cell(place / size, place % size)).collect()
+}
+
+fn example_without_a_grant(world: &World) {
+    let component = actor::example(world);
+    let constructed = world.runtime.block_on(async {
+        Actor::start(world, &component, None).await.construct("Calculator").await
+    });
+    let error = constructed.unwrap_err();
+    assert!(error.contains("this actor was granted no gpu"), "{error}");
 }

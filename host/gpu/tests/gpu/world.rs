@@ -10,10 +10,10 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 pub(crate) const MEMORY: u64 = 64 << 20;
 
 /// The store's data.
-struct Data {
-    gpu: GpuCtx,
-    wasi: WasiCtx,
-    table: ResourceTable,
+pub(crate) struct Data {
+    pub(crate) gpu: GpuCtx,
+    pub(crate) wasi: WasiCtx,
+    pub(crate) table: ResourceTable,
 }
 
 impl GpuView for Data {
@@ -32,8 +32,8 @@ impl WasiView for Data {
 pub(crate) struct World {
     pub(crate) runtime: Runtime,
     pub(crate) devices: Devices,
-    engine: Engine,
-    linker: Linker<Data>,
+    pub(crate) engine: Engine,
+    pub(crate) linker: Linker<Data>,
     guest: Component,
 }
 

@@ -13,6 +13,7 @@ mod fuzz;
 mod kit;
 mod others;
 mod textures;
+mod watching;
 
 use bindings::Guest;
 
@@ -23,10 +24,14 @@ struct Program;
 
 impl Guest for Program {
     async fn cases() -> Vec<String> {
-        all().map(|(name, _)| name.to_owned()).collect()
+        let names = all().map(|(name, _)| name);
+        names.chain(watching::CASES).map(str::to_owned).collect()
     }
 
     async fn run(case: String, seed: u64) {
+        if watching::CASES.contains(&case.as_str()) {
+            return watching::run(&case).await;
+        }
         let (_, run) = all().find(|(name, _)| *name == case).expect("the case is there");
         run(seed);
     }
