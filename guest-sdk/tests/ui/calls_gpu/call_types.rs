@@ -1,0 +1,1 @@
+../calls/call_types.rs
