@@ -41,20 +41,35 @@ const UNNEEDED: [&str; 4] =
 
 /// Unpacks a compiler into `folder`, unless one is there.
 pub(crate) fn install(folder: &Path) -> Result<Toolchain> {
+    let find = || match Toolchain::in_folder(folder) {
+        Ok(found) => Ok(Some(found)),
+        // Said now, and not after 200 MB.
+        Err(_) => Ok(find::check_linker().map(|()| None)?),
+    };
+    obtain(folder, Suites::Newer, find, |archive, partial| from_archive(archive, folder, partial))
+}
+
+/// Makes something in `folder`, unless `find` finds it there: from the first
+/// archive that `from_archive` can make it from. That gets a folder to work in,
+/// which is gone at the end.
+fn obtain<T>(
+    folder: &Path,
+    suites: Suites,
+    find: impl Fn() -> Result<Option<T>>,
+    from_archive: impl Fn(&Archive, &Path) -> Result<T>,
+) -> Result<T> {
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let _lock = lock(folder)?;
-    if let Ok(found) = Toolchain::in_folder(folder) {
+    if let Some(found) = find()? {
         return Ok(found);
     }
-    // Said now, and not after 200 MB.
-    find::check_linker()?;
     let partial = folder.join("partial");
-    let installed =
-        archives(&partial, Suites::Newer).and_then(|archives| first(&archives, folder, &partial));
+    let made =
+        archives(&partial, suites).and_then(|archives| first(&archives, &partial, from_archive));
     let cleaned = clear(&partial);
-    let installed = installed?;
+    let made = made?;
     cleaned?;
-    Ok(installed)
+    Ok(made)
 }
 
 /// Holds the folder against another set-up running at the same time.
@@ -87,13 +102,17 @@ fn archives(partial: &Path, suites: Suites) -> Result<Vec<Archive>> {
     }
 }
 
-/// Installs from the first archive that has a compiler that works.
-fn first(archives: &[Archive], folder: &Path, partial: &Path) -> Result<Toolchain> {
+/// Makes something from the first archive that it can be made from.
+fn first<T>(
+    archives: &[Archive],
+    partial: &Path,
+    from_archive: impl Fn(&Archive, &Path) -> Result<T>,
+) -> Result<T> {
     let mut reasons = Vec::new();
     for archive in archives {
         clear(partial)?;
-        match from_archive(archive, folder, partial) {
-            Ok(found) => return Ok(found),
+        match from_archive(archive, partial) {
+            Ok(made) => return Ok(made),
             Err(error) => {
                 let reason = format!("{archive}: {error:#}");
                 eprintln!("{reason}");

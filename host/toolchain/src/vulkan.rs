@@ -57,13 +57,11 @@ pub fn find_vulkan(project: &Path) -> Result<Vulkan, MissingVulkan> {
 /// # Errors
 /// If there is none and Debian's cannot be had.
 pub fn install_vulkan(folder: &Path) -> Result<Vulkan> {
-    let unpacked = folder.join(NAME);
-    if let Some(found) = Vulkan::in_folder(unpacked.clone()) {
+    if let Some(found) = Vulkan::in_folder(folder.join(NAME)) {
         return Ok(found);
     }
     debian::install_vulkan(folder)
-        .context("a software Vulkan driver, which tests of the GPU need, could not be obtained")?;
-    Ok(Vulkan::in_folder(unpacked).ok_or(MissingVulkan)?)
+        .context("a software Vulkan driver, which tests of the GPU need, could not be obtained")
 }
 
 impl Vulkan {

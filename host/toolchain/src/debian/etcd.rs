@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use super::apt::{Archive, Suites, Wanted};
-use super::{SHORT_LIMIT, archives, clear, lock, unpack};
+use super::{SHORT_LIMIT, clear, obtain, unpack};
 use crate::Step;
 use crate::etcd::UNPACKED;
 use crate::process::output_within;
@@ -20,32 +20,12 @@ const NAME: &str = "etcd";
 
 /// Unpacks etcd into `folder`, unless it is there.
 pub(crate) fn install(folder: &Path) -> Result<PathBuf> {
-    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    let _lock = lock(folder)?;
     let program = folder.join(UNPACKED);
-    if program.is_file() {
-        return Ok(program);
-    }
-    let partial = folder.join("partial");
-    let installed =
-        archives(&partial, Suites::Own).and_then(|archives| first(&archives, folder, &partial));
-    let cleaned = clear(&partial);
-    installed?;
-    cleaned?;
-    Ok(program)
-}
-
-/// Installs from the first archive whose etcd runs here.
-fn first(archives: &[Archive], folder: &Path, partial: &Path) -> Result<()> {
-    let mut reasons = Vec::new();
-    for archive in archives {
-        clear(partial)?;
-        match from_archive(archive, folder, partial) {
-            Ok(()) => return Ok(()),
-            Err(error) => reasons.push(format!("{archive}: {error:#}")),
-        }
-    }
-    bail!("{}", reasons.join("\n  "))
+    let find = || Ok(program.is_file().then(|| program.clone()));
+    obtain(folder, Suites::Own, find, |archive, partial| {
+        from_archive(archive, folder, partial)?;
+        Ok(program.clone())
+    })
 }
 
 /// Everything is made in `partial` and moved into `folder` at the end.

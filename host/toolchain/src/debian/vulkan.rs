@@ -5,12 +5,12 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use super::apt::{Archive, Suites, Wanted};
-use super::{archives, clear, lock, unpack};
+use super::{clear, obtain, unpack};
 use crate::Step;
-use crate::vulkan::{DRIVERS, LIBRARIES, NAME, Vulkan};
+use crate::vulkan::{DRIVERS, LIBRARIES, MissingVulkan, NAME, Vulkan};
 
 const DRIVER: Wanted<'_> = Wanted::WithDependencies(&["libvulkan1", "mesa-vulkan-drivers"]);
 
@@ -41,30 +41,17 @@ const MACHINES_OWN: [&str; 18] = [
 ];
 
 /// Unpacks the driver into `folder`, unless it is there.
-pub(crate) fn install(folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    let _lock = lock(folder)?;
-    if Vulkan::in_folder(folder.join(NAME)).is_some() {
-        return Ok(());
-    }
-    let partial = folder.join("partial");
-    let installed =
-        archives(&partial, Suites::Own).and_then(|archives| first(&archives, folder, &partial));
-    let cleaned = clear(&partial);
-    installed?;
-    cleaned
-}
-
-fn first(archives: &[Archive], folder: &Path, partial: &Path) -> Result<()> {
-    let mut reasons = Vec::new();
-    for archive in archives {
-        clear(partial)?;
-        match from_archive(archive, folder, partial) {
-            Ok(()) => return Ok(()),
-            Err(error) => reasons.push(format!("{archive}: {error:#}")),
-        }
-    }
-    bail!("{}", reasons.join("\n  "))
+pub(crate) fn install(folder: &Path) -> Result<Vulkan> {
+    let find = || Vulkan::in_folder(folder.join(NAME));
+    obtain(
+        folder,
+        Suites::Own,
+        || Ok(find()),
+        |archive, partial| {
+            from_archive(archive, folder, partial)?;
+            Ok(find().ok_or(MissingVulkan)?)
+        },
+    )
 }
 
 /// Everything is made in `partial` and moved into `folder` at the end.
