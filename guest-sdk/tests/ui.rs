@@ -6,9 +6,9 @@ fn mistakes_are_explained() {
     cases.compile_fail("tests/ui/*.rs");
     // With more crates around, the compiler writes this one's names in full.
     if cfg!(feature = "gpu") {
-        cases.compile_fail("tests/ui/calls_gpu/*.rs");
+        cases.compile_fail("tests/ui/names_gpu/*.rs");
     } else {
-        cases.compile_fail("tests/ui/calls/*.rs");
+        cases.compile_fail("tests/ui/names/*.rs");
     }
     if cfg!(feature = "async") {
         cases.compile_fail("tests/ui/async/*.rs");

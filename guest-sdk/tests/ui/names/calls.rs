@@ -19,13 +19,7 @@ impl Counter {
 
 fn main() -> Result<()> {
     let counter = Counter::remote(1)?;
-    counter.add("one").remote()?;
-    counter.add(1, 2).remote()?;
     counter.subtract(1).remote()?;
-    let sum: String = get(counter.add(1).remote()?)?;
-    let words: ObjectRef<String> = counter.add(1).remote()?;
-    counter.add(put(&"one".to_owned())?).remote()?;
-    Counter::remote("one")?;
     get(counter.add(1))?;
     Ok(())
 }

@@ -1,1 +1,0 @@
-../calls/call_types.rs
