@@ -18,14 +18,5 @@ pub(super) use wasi::webgpu::webgpu;
 wit_bindgen::generate!({
     path: "../wit/deps/wasi-webgpu-0.3.0-rc.2",
     world: "wasi:webgpu/imports",
-    async: [
-        "-import:wasi:webgpu/webgpu@0.3.0-rc.2#[method]gpu.request-adapter",
-        "-import:wasi:webgpu/webgpu@0.3.0-rc.2#[method]gpu-adapter.request-device",
-        "-import:wasi:webgpu/webgpu@0.3.0-rc.2#[method]gpu-buffer.map-async",
-        "-import:wasi:webgpu/webgpu@0.3.0-rc.2#[method]gpu-device.create-compute-pipeline-async",
-        "-import:wasi:webgpu/webgpu@0.3.0-rc.2#[method]gpu-device.create-render-pipeline-async",
-        "-import:wasi:webgpu/webgpu@0.3.0-rc.2#[method]gpu-device.pop-error-scope",
-        "-import:wasi:webgpu/webgpu@0.3.0-rc.2#[method]gpu-queue.on-submitted-work-done",
-        "-import:wasi:webgpu/webgpu@0.3.0-rc.2#[method]gpu-shader-module.get-compilation-info",
-    ],
+    async: false,
 });

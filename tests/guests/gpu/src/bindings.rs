@@ -24,14 +24,5 @@ wit_bindgen::generate!({
     path: "../../../wit/deps/wasi-webgpu-0.3.0-rc.2",
     world: "greenroom:gpu-cases/guest",
     generate_all,
-    async: [
-        "-import:wasi:webgpu/webgpu@0.3.0-rc.2#[method]gpu.request-adapter",
-        "-import:wasi:webgpu/webgpu@0.3.0-rc.2#[method]gpu-adapter.request-device",
-        "-import:wasi:webgpu/webgpu@0.3.0-rc.2#[method]gpu-buffer.map-async",
-        "-import:wasi:webgpu/webgpu@0.3.0-rc.2#[method]gpu-device.create-compute-pipeline-async",
-        "-import:wasi:webgpu/webgpu@0.3.0-rc.2#[method]gpu-device.create-render-pipeline-async",
-        "-import:wasi:webgpu/webgpu@0.3.0-rc.2#[method]gpu-device.pop-error-scope",
-        "-import:wasi:webgpu/webgpu@0.3.0-rc.2#[method]gpu-queue.on-submitted-work-done",
-        "-import:wasi:webgpu/webgpu@0.3.0-rc.2#[method]gpu-shader-module.get-compilation-info",
-    ],
+    async: ["export:cases", "export:run", "-all"],
 });

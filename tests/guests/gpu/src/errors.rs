@@ -96,8 +96,8 @@ fn bad_pipelines() {
     kit.invalid("", || {
         made("@vertex fn main() -> @builtin(position) vec4f { return vec4f(); }", None)
     });
-    // FIXME: wgpu does not hold a pipeline to the device's workgroup storage,
-    // so that is left to the driver.
+    // What the driver is left to judge, since wgpu does not hold a pipeline to
+    // the device's workgroup storage (ARCHITECTURE.md, "The GPU").
     kit.fine(|| {
         made(
             "var<workgroup> big: array<u32, 1000000>;
