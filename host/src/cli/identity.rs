@@ -1,7 +1,7 @@
 //! `host identity`: who was let into the cluster, and putting them out.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use host_identity::{Subject, TokenId};
 use host_proto::admin as proto;
@@ -145,8 +145,7 @@ fn token(identity: &proto::Identity) -> Option<String> {
 
 /// Whether it has a certificate that counts, and for how long.
 fn state(identity: &proto::Identity) -> (&'static str, Duration) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let left = Duration::from_secs(identity.until_s).saturating_sub(now);
+    let left = time::left_until(identity.until_s);
     match identity {
         identity if identity.revoked_s > 0 => ("revoked", Duration::ZERO),
         _ if left.is_zero() => ("expired", left),

@@ -1,6 +1,6 @@
 //! Spans of time, as people write and read them.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A unit's letter and its seconds, largest first.
 const UNITS: [(&str, u64); 4] = [("d", 24 * 60 * 60), ("h", 60 * 60), ("m", 60), ("s", 1)];
@@ -31,6 +31,12 @@ pub(super) fn show(span: Duration) -> String {
         }
     }
     if parts.is_empty() { "0s".into() } else { parts.join(" ") }
+}
+
+/// What is left until some second since 1970; zero once it is past.
+pub(super) fn left_until(second: u64) -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Duration::from_secs(second).saturating_sub(now)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `host token`: what lets machines and people into the cluster.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use host_identity::{Role, TokenId};
@@ -211,8 +211,7 @@ fn buys(role: proto::Role) -> &'static str {
 
 /// Whether it counts, and for how long.
 fn state(token: &proto::Token) -> (&'static str, Duration) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let left = Duration::from_secs(token.expires_s).saturating_sub(now);
+    let left = time::left_until(token.expires_s);
     match token {
         token if token.revoked_s > 0 => ("revoked", Duration::ZERO),
         _ if left.is_zero() => ("expired", left),
