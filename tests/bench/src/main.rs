@@ -5,6 +5,7 @@
 //! `cargo xtask bench` builds everything and runs this.
 
 mod bare;
+mod child;
 mod cluster;
 mod guest;
 mod idle;

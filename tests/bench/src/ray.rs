@@ -5,7 +5,10 @@ use std::process::{Command, Stdio};
 use crate::report::Report;
 
 /// On one node, and on two.
-const SCRIPTS: [&str; 2] = [include_str!("ray.py"), include_str!("ray_cluster.py")];
+const SCRIPTS: [&str; 2] = [
+    concat!(include_str!("ray_actors.py"), include_str!("ray.py")),
+    concat!(include_str!("ray_actors.py"), include_str!("ray_cluster.py")),
+];
 
 /// Names that the scripts print.
 const NAMES: [&str; 7] = [

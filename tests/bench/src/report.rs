@@ -65,11 +65,6 @@ impl Report {
             || name.starts_with("kameo")
     }
 
-    /// Whether any shape with such a name may be asked for.
-    pub(crate) fn wants_any_of(&self, prefix: &str) -> bool {
-        self.only.as_ref().is_none_or(|only| only.starts_with(prefix) || prefix.contains(only))
-    }
-
     /// Adds one sample.
     pub(crate) fn add(&mut self, name: &'static str, unit: &'static str, value: f64) {
         if self.units.insert(name, unit).is_none() {

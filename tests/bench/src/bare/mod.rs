@@ -19,8 +19,9 @@ use tonic::client::Grpc;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic_prost::ProstCodec;
 
+use crate::child::Running;
 use crate::report::Report;
-use server::{CALL, Child, NAME, Place, STREAM, STREAM_BYTES};
+use server::{CALL, NAME, Place, STREAM, STREAM_BYTES};
 
 /// Bytes of a message.
 const SMALL: &[u8] = &[7; 64];
@@ -43,13 +44,13 @@ fn small() -> Data {
 pub(crate) struct Bare {
     place: Place,
     channel: Channel,
-    _child: Child,
+    _child: Running,
 }
 
 impl Bare {
     /// Starts the other end.
     pub(crate) async fn start() -> anyhow::Result<Bare> {
-        let (child, place) = Child::start()?;
+        let (child, place) = server::start()?;
         let ca = Certificate::from_pem(&place.pem);
         let tls = ClientTlsConfig::new().ca_certificate(ca).domain_name(NAME);
         let endpoint = Endpoint::from_shared(format!("https://{}", place.calls))?;

@@ -2,10 +2,9 @@
 
 use std::convert::Infallible;
 use std::future::{Future, Ready, ready};
-use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::process::{self, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -24,6 +23,7 @@ use tonic_prost::ProstCodec;
 use tower_service::Service;
 
 use super::Data;
+use crate::child::Running;
 
 /// Its name in its certificate.
 pub(super) const NAME: &str = "localhost";
@@ -48,27 +48,11 @@ pub(super) struct Place {
     pub(super) der: Vec<u8>,
 }
 
-/// The process, which ends with this.
-pub(super) struct Child(process::Child);
-
-impl Child {
-    pub(super) fn start() -> anyhow::Result<(Child, Place)> {
-        let mut command = Command::new(std::env::current_exe()?);
-        let mut child = command.arg(OPTION).stdout(Stdio::piped()).spawn()?;
-        let stdout = child.stdout.take().context("a pipe was asked for")?;
-        let child = Child(child);
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line)?;
-        Ok((child, serde_json::from_str(&line)?))
-    }
-}
-
-impl Drop for Child {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// Starts the other end.
+pub(super) fn start() -> anyhow::Result<(Running, Place)> {
+    let mut child = Running::start(Command::new(std::env::current_exe()?).arg(OPTION))?;
+    let line = child.line()?.context("the yardstick's other end did not start")?;
+    Ok((child, serde_json::from_str(&line)?))
 }
 
 /// Is the other end until it is killed.

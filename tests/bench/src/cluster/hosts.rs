@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 use tempfile::TempDir;
+
+use crate::child::Running;
 
 /// What each host keeps objects in.
 pub(super) const OBJECT_STORE_BYTES: u64 = 1_200 << 20;
@@ -22,7 +23,7 @@ const HOSTS: [(&str, &str); 3] = [
 ];
 
 /// What a host says when it is ready.
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 struct Ready {
     address: String,
     node: String,
@@ -30,16 +31,8 @@ struct Ready {
 }
 
 struct Host {
-    child: Child,
+    running: Running,
     ready: Ready,
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        // It may have been killed already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// A cluster on this machine, which ends with this.
@@ -71,15 +64,10 @@ impl Hosts {
             let token = first.ready.token.as_deref().context("who founds a cluster has a token")?;
             command.args(["--join", &first.ready.address]).env("GREENROOM_TOKEN", token);
         }
-        let mut child = command.stdout(Stdio::piped()).spawn()?;
-        let stdout = child.stdout.take().context("a pipe was asked for")?;
-        let mut line = String::new();
-        let read = BufReader::new(stdout).read_line(&mut line);
-        // From here on it is killed if anything fails.
-        let mut host = Host { child, ready: Ready::default() };
-        read?;
-        host.ready = serde_json::from_str(&line).with_context(|| format!("{name} is not ready"))?;
-        Ok(host)
+        let mut running = Running::start(&mut command)?;
+        let line = running.line()?.with_context(|| format!("{name} ended"))?;
+        let ready = serde_json::from_str(&line).with_context(|| format!("{name} is not ready"))?;
+        Ok(Host { running, ready })
     }
 
     /// The program, with the settings of nobody but one host.
@@ -112,9 +100,7 @@ impl Hosts {
         let mut command = self.command(HOSTS[0].0);
         command.args(["run", "--cluster", &first.ready.address]).arg(&self.guest);
         command.args(["--", what]).args(numbers.iter().map(u32::to_string));
-        let mut child = command.stdout(Stdio::piped()).spawn()?;
-        let stdout = child.stdout.take().context("a pipe was asked for")?;
-        Ok(Asked { what: what.to_owned(), child, lines: BufReader::new(stdout) })
+        Ok(Asked { what: what.to_owned(), running: Running::start(&mut command)? })
     }
 
     /// Kills a host as `kill -9` does; when, in nanoseconds of the wall clock.
@@ -122,7 +108,7 @@ impl Hosts {
         let host = self.hosts.iter_mut().find(|host| host.ready.node == node);
         let host = host.with_context(|| format!("no host is {node}"))?;
         let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
-        host.child.kill()?;
+        host.running.kill()?;
         Ok(at.as_nanos() as f64)
     }
 
@@ -130,7 +116,7 @@ impl Hosts {
     pub(super) fn peak_memory(&self) -> anyhow::Result<u64> {
         let mut most = 0;
         for host in &self.hosts {
-            let status = fs::read_to_string(format!("/proc/{}/status", host.child.id()))?;
+            let status = fs::read_to_string(format!("/proc/{}/status", host.running.id()))?;
             let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
             let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
             let kib: u64 = kib.context("the kernel tells no peak of memory")?.trim().parse()?;
@@ -156,17 +142,13 @@ impl Answer {
 /// A driver that runs.
 pub(super) struct Asked {
     what: String,
-    child: Child,
-    lines: BufReader<ChildStdout>,
+    running: Running,
 }
 
 impl Asked {
     /// The next thing that it tells, and its name.
     fn next(&mut self) -> anyhow::Result<Option<(String, String)>> {
-        let mut line = String::new();
-        if self.lines.read_line(&mut line)? == 0 {
-            return Ok(None);
-        }
+        let Some(line) = self.running.line()? else { return Ok(None) };
         let told = line.trim().split_once(' ');
         let (name, value) = told.with_context(|| format!("{}: it told {line:?}", self.what))?;
         Ok(Some((name.to_owned(), value.to_owned())))
@@ -181,16 +163,8 @@ impl Asked {
 
     /// Waits for its end, which has to be a good one.
     pub(super) fn end(mut self) -> anyhow::Result<()> {
-        let status = self.child.wait()?;
+        let status = self.running.wait()?;
         ensure!(status.success(), "{} ended with {status}", self.what);
         Ok(())
-    }
-}
-
-impl Drop for Asked {
-    fn drop(&mut self) {
-        // It has ended, unless something failed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

@@ -21,7 +21,8 @@ pub(crate) async fn measure(
     guests: &Path,
     quick: bool,
 ) -> anyhow::Result<()> {
-    if !report.wants_any_of("cluster_") {
+    let mut measured = SHAPES.iter().map(|shape| shape.name).chain(OTHERS);
+    if !measured.any(|name| report.wants(name)) {
         return Ok(());
     }
     let bare = Bare::start().await?;
@@ -36,24 +37,51 @@ pub(crate) async fn measure(
     failover(report, &mut hosts)
 }
 
-/// One shape: its name in the report, and what the driver is asked for.
-struct Shape<'a>(&'static str, &'a str, &'a [u32]);
+/// Calls of one kind: their name in the report, and what the driver is asked
+/// for: numbers that are the same always, and then one that grows with scale.
+struct Shape {
+    name: &'static str,
+    asked: &'static str,
+    fixed: &'static [u32],
+    scaled: Option<u32>,
+}
+
+const fn shape(
+    name: &'static str,
+    asked: &'static str,
+    fixed: &'static [u32],
+    scaled: Option<u32>,
+) -> Shape {
+    Shape { name, asked, fixed, scaled }
+}
+
+const SHAPES: [Shape; 9] = [
+    shape("cluster_call_sync", "sync", &[], Some(2_000)),
+    shape("cluster_call_pipelined", "pipelined", &[], Some(20)),
+    shape("cluster_call_1kib", "sized", &[1 << 10], Some(1_000)),
+    shape("cluster_call_64kib", "sized", &[64 << 10], Some(200)),
+    shape("cluster_call_1mib", "sized", &[1 << 20], Some(20)),
+    shape("cluster_call_64mib", "sized", &[64 << 20, 3], None),
+    shape("cluster_spawn_call", "spawn", &[], Some(200)),
+    shape("cluster_lookup", "lookup", &[], Some(200)),
+    shape("cluster_broadcast_64mib", "broadcast", &[], None),
+];
+
+/// What is measured in other ways.
+const OTHERS: [&str; 5] = [
+    "cluster_call_n_n",
+    "cluster_object_1gib",
+    "cluster_small_beside_large",
+    "cluster_unavailable_after_kill9",
+    "cluster_restart_elsewhere",
+];
 
 fn calls(report: &mut Report, hosts: &Hosts, scale: u32) -> anyhow::Result<()> {
-    let shapes = [
-        Shape("cluster_call_sync", "sync", &[2_000 * scale]),
-        Shape("cluster_call_pipelined", "pipelined", &[20 * scale]),
-        Shape("cluster_call_1kib", "sized", &[1 << 10, 1_000 * scale]),
-        Shape("cluster_call_64kib", "sized", &[64 << 10, 200 * scale]),
-        Shape("cluster_call_1mib", "sized", &[1 << 20, 20 * scale]),
-        Shape("cluster_call_64mib", "sized", &[64 << 20, 3]),
-        Shape("cluster_spawn_call", "spawn", &[200 * scale]),
-        Shape("cluster_lookup", "lookup", &[200 * scale]),
-        Shape("cluster_broadcast_64mib", "broadcast", &[]),
-    ];
-    for Shape(name, asked, numbers) in shapes {
+    for Shape { name, asked, fixed, scaled } in SHAPES {
         if report.wants(name) {
-            for value in hosts.ask(asked, numbers)?.values() {
+            let scaled = scaled.map(|count| count * scale);
+            let numbers: Vec<u32> = fixed.iter().copied().chain(scaled).collect();
+            for value in hosts.ask(asked, &numbers)?.values() {
                 report.add(name, "ns", *value);
             }
         }
@@ -82,7 +110,8 @@ fn objects(report: &mut Report, hosts: &Hosts) -> anyhow::Result<()> {
 
 /// The last thing: it costs a host.
 fn failover(report: &mut Report, hosts: &mut Hosts) -> anyhow::Result<()> {
-    if !report.wants("cluster_unavailable_after_kill9") {
+    let names = ["cluster_unavailable_after_kill9", "cluster_restart_elsewhere"];
+    if !names.iter().any(|name| report.wants(name)) {
         return Ok(());
     }
     let mut asked = hosts.begin("failover", &[])?;
