@@ -14,18 +14,30 @@ pub struct Identity {
     pub class: String,
     /// The job it belongs to.
     pub job: String,
-    /// The node it runs on.
+    /// The node it runs on: its id, for one life of its host.
     pub node: String,
+    /// That node's name, which stays.
+    pub node_name: String,
+    /// What that node is labelled with: names and values.
+    pub node_labels: Vec<(String, String)>,
     /// Its namespace.
     pub namespace: String,
     /// Its name, if it has one.
     pub name: Option<String>,
-    /// 0 for the first life; counts restarts.
+    /// 0 for the first life; counts restarts, and lives that ended because
+    /// their node was drained.
     pub incarnation: u32,
 }
 
 impl Identity {
-    /// Whether the actor was constructed anew after a crash.
+    /// The value of a label of its node.
+    pub fn node_label(&self, name: &str) -> Option<&str> {
+        let label = self.node_labels.iter().find(|(label, _)| label == name);
+        label.map(|(_, value)| value.as_str())
+    }
+
+    /// Whether the actor was constructed anew, after a crash or since its node
+    /// was drained.
     pub fn was_restarted(&self) -> bool {
         self.incarnation > 0
     }

@@ -137,7 +137,7 @@ pub mod __private {
     /// Arguments as the host hands them over.
     pub use crate::host::Arguments as Values;
     pub use crate::host::Value;
-    pub use crate::options::{ActorOptions, Spawning};
+    pub use crate::options::{ActorOptions, Spawning, Strategy};
     #[cfg(feature = "async")]
     pub use crate::task::BoxFuture;
     pub use inventory;

@@ -16,6 +16,8 @@ pub struct ActorOptions {
     pub gpus: Option<f64>,
     pub memory: Option<u64>,
     pub resources: Vec<(String, f64)>,
+    pub strategy: Option<Strategy>,
+    pub labels: Vec<String>,
     pub max_restarts: Option<i32>,
     pub max_retries: Option<i32>,
     pub max_concurrency: Option<u32>,
@@ -23,6 +25,16 @@ pub struct ActorOptions {
     pub name: Option<String>,
     pub namespace: Option<String>,
     pub detached: Option<bool>,
+}
+
+/// Which of several nodes that would do.
+#[doc(hidden)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    Pack,
+    Spread,
+    OnNode(String),
+    NearNode(String),
 }
 
 #[cfg(not(target_family = "wasm"))]
@@ -39,6 +51,8 @@ impl ActorOptions {
             gpus: self.gpus.or(others.gpus),
             memory: self.memory.or(others.memory),
             resources,
+            strategy: self.strategy.or(others.strategy),
+            labels: if self.labels.is_empty() { others.labels } else { self.labels },
             max_restarts: self.max_restarts.or(others.max_restarts),
             max_retries: self.max_retries.or(others.max_retries),
             max_concurrency: self.max_concurrency.or(others.max_concurrency),
@@ -150,6 +164,52 @@ impl<A: Actor> Options<A> {
     pub fn resource(self, name: impl Into<String>, amount: f64) -> Self {
         let name = name.into();
         self.set(|options| options.resources.push((name, amount)))
+    }
+
+    /// On one node up to half full, then the next: what holds where nothing
+    /// else is said.
+    pub fn pack(self) -> Self {
+        self.set(|options| options.strategy = Some(Strategy::Pack))
+    }
+
+    /// On the node with the fewest actors of those that have room.
+    pub fn spread(self) -> Self {
+        self.set(|options| options.strategy = Some(Strategy::Spread))
+    }
+
+    /// On this node and no other: its name, or an id such as `n2`. Creating
+    /// the actor answers [`Error::Unplaceable`] if there is no such node or it
+    /// can never hold the actor.
+    pub fn on_node(self, node: impl Into<String>) -> Self {
+        let node = node.into();
+        self.set(|options| options.strategy = Some(Strategy::OnNode(node)))
+    }
+
+    /// On this node if it has room, else on another.
+    pub fn near_node(self, node: impl Into<String>) -> Self {
+        let node = node.into();
+        self.set(|options| options.strategy = Some(Strategy::NearNode(node)))
+    }
+
+    /// Only on nodes whose label has this value. With several, and with
+    /// [`labels`](Options::labels), all must hold; they take the place of all
+    /// that the class gives.
+    pub fn label(mut self, name: &str, value: &str) -> Self {
+        const RESERVED: [char; 5] = ['=', '!', ',', '(', ')'];
+        if name.contains(RESERVED) || value.contains(RESERVED) {
+            let problem = format!("label {name}={value} holds one of = ! , ( )");
+            self.spawner.as_mut().invalid(problem);
+            return self;
+        }
+        self.labels(format!("{name}={value}"))
+    }
+
+    /// Only on nodes whose labels meet these conditions, separated by commas:
+    /// `zone=a`, `zone!=a`, `zone in (a, b)`, `zone notin (a, b)`, `zone` for
+    /// any value, `!zone` for none.
+    pub fn labels(self, conditions: impl Into<String>) -> Self {
+        let conditions = conditions.into();
+        self.set(|options| options.labels.push(conditions))
     }
 
     /// How often the actor may be constructed anew after a crash; -1: no

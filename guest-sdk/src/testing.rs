@@ -5,7 +5,7 @@
 //! the SDK, and so every `#[test]`, has a host of its own and is its driver.
 //! Actors are constructed, called, killed and dropped as on a real host, and
 //! values go through the same encoding. What differs: there is one node with
-//! room for everything, statics are shared by all actors of the process, and
+//! room for everything, which does for every strategy and label, statics are shared by all actors of the process, and
 //! memory and CPU have no limit.
 //!
 //! One actor runs at a time, and the order is the same every time. Time stands

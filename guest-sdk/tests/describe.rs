@@ -17,6 +17,8 @@ struct Library {
     gpus = 1,
     memory = "256MiB",
     resources(tpu = 2, "fast disk" = 0.5),
+    strategy = "near-node beta",
+    labels = "zone=a, !slow",
     max_restarts = 3,
     max_retries = -1,
     max_pending_calls = 100,
@@ -91,6 +93,9 @@ fn a_class_describes_its_options() {
     assert_eq!(options.gpus, Some(1.0));
     assert_eq!(options.memory, Some(256 << 20));
     assert_eq!(options.resources, [("tpu".to_owned(), 2.0), ("fast disk".to_owned(), 0.5)]);
+    let beta = greenroom::__private::Strategy::NearNode("beta".to_owned());
+    assert_eq!(options.strategy, Some(beta));
+    assert_eq!(options.labels, ["zone=a, !slow"]);
     assert_eq!(options.max_restarts, Some(3));
     assert_eq!(options.max_retries, Some(-1));
     assert_eq!(options.max_concurrency, None);

@@ -3,6 +3,7 @@
 use host_wasi::grants::{Access, DirGrant};
 use tests::{World, check_with, guests};
 
+mod models;
 mod wordcount;
 
 /// Runs an example's driver to its end, then checks what it printed.

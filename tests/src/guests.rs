@@ -9,11 +9,13 @@ use test_builds::{build as build_guests, built_folder};
 pub use test_builds::{target_folder, workspace};
 
 /// The packages whose examples are the guests. Each is built by itself:
-/// features hold for all that is built together, and async is one.
-const PACKAGES: [(&str, &str); 2] = [("guests", "."), ("guests-async", "async")];
+/// features hold for all that is built together, and async and gpu are two.
+const PACKAGES: [(&str, &str); 3] =
+    [("guests", "."), ("guests-async", "async"), ("guests-gpu-actors", "gpu-actors")];
 
 /// The packages in `examples/`, in the same way.
-const EXAMPLES: [&[&str]; 2] = [&["bank", "counter", "pool", "wordcount"], &["pipeline"]];
+const EXAMPLES: [&[&str]; 3] =
+    [&["bank", "counter", "embed", "pool", "wordcount"], &["pipeline", "serve"], &["gpu"]];
 
 /// The component of the example `name`.
 pub fn component(name: &str) -> Vec<u8> {

@@ -3,6 +3,7 @@
 //!
 //! Start with [`check`]: it gives a test a [`World`] and bounds its time.
 
+pub mod gpu;
 pub mod guests;
 mod lines;
 pub mod process;
@@ -12,4 +13,6 @@ mod world;
 
 pub use lines::{Line, Lines};
 pub use values::{Args, Later};
-pub use world::{Actor, Object, Package, World, check, check_alone, check_with, spawn_in, until};
+pub use world::{
+    Actor, Object, Package, World, check, check_alone, check_gpu, check_with, spawn_in, until,
+};

@@ -9,17 +9,20 @@ use std::time::{Duration, Instant};
 use host::actor::{Snapshot, State};
 use host::node::{Config, Job, Node};
 use host::sandbox::{LoadError, Pool};
+use host::worker::{self, Workers};
+use host_core::placement::GPUS;
 use host_core::resources::Amount;
 use host_core::spec::Options;
 use host_core::{ActorId, Error, NodeId, ObjectId};
+use host_gpu::Wanted;
 use host_refs::{Handle, ObjectRef, Value};
 use parking_lot::RwLock;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::guests;
 use crate::lines::Lines;
 use crate::values::{Args, decode};
+use crate::{gpu, guests};
 
 /// Longer than any test takes on a machine that is busy with others.
 const TEST_TIME: Duration = Duration::from_secs(60);
@@ -82,19 +85,50 @@ pub fn check_alone<F: Future<Output = ()>>(
     bounded(change, test);
 }
 
+/// Like [`check`], on a node with so many GPUs, by the software driver that
+/// set-up fetches. No other test runs meanwhile: the processes of this one are
+/// its own.
+pub fn check_gpu<F: Future<Output = ()>>(
+    gpus: usize,
+    test: impl FnOnce(World) -> F + Send + 'static,
+) {
+    let _alone = PROCESS.write();
+    let config = worker::Config {
+        program: gpu::program(),
+        wanted: Wanted::GpusAndSoftware,
+        most: Some(gpus),
+    };
+    bounded_async(async move || {
+        let workers = Workers::start(config).await.expect("a worker process starts");
+        assert_eq!(workers.gpus().len(), gpus, "the driver for tests has two devices");
+        let world = World::start(move |config| {
+            config.resources.set(GPUS, Amount::whole(gpus as u64).expect("small"));
+            config.workers = Some(workers);
+        });
+        test(world).await;
+    });
+}
+
 /// Runs the test in a thread of its own: a host that hangs, with all its
 /// workers, must not keep the test from failing.
 fn bounded<F: Future<Output = ()>>(
     change: impl FnOnce(&mut Config) + Send + 'static,
     test: impl FnOnce(World) -> F + Send + 'static,
 ) {
+    bounded_async(async move || test(World::start(change)).await);
+}
+
+fn bounded_async<T>(test: T)
+where
+    T: AsyncFnOnce() + Send + 'static,
+{
     // Once per run, and not a part of any test's time.
     guests::build_all();
     let (done, ended) = std::sync::mpsc::channel();
     let name = std::thread::current().name().unwrap_or("test").to_owned();
     let body = move || {
         let runtime = host::node::runtime().expect("a runtime can be made");
-        runtime.block_on(async move { test(World::start(change)).await });
+        runtime.block_on(test());
         runtime.shutdown_timeout(Duration::from_secs(10));
         // The other end is gone only if the time is up.
         let _ = done.send(());

@@ -15,9 +15,10 @@ use std::path::{Path, PathBuf};
 use self::paths::{Mention, mentions};
 
 /// The modules of the host, lowest layer first.
-const LAYERS: [&[&str]; 7] = [
-    &["log"],
-    &["sandbox", "gpu", "store"],
+const LAYERS: [&[&str]; 8] = [
+    &["log", "meters", "trace"],
+    &["sandbox", "store"],
+    &["worker"],
     &["actor"],
     &["node"],
     &["admin"],

@@ -23,8 +23,10 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
 enum Command {
-    /// Obtain a compiler for guests (wasm32-wasip2), and the etcd of the tests.
+    /// Obtain a compiler for guests (wasm32-wasip2), and what the tests need.
     Setup(setup::Options),
+    /// Obtain the models that examples run (180 MB, from the Python index).
+    Models,
     /// Build every example and every test guest to a component.
     Guests,
     /// Set up, build, and run the counter example.
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
 fn dispatch(command: &Command) -> Result<()> {
     match command {
         Command::Setup(options) => setup::run(options),
+        Command::Models => setup::models(),
         Command::Guests => guests::run(),
         Command::Demo => demo::run(),
         Command::Test => test::run(),

@@ -25,7 +25,7 @@ enum From {
     Debian,
 }
 
-/// Obtains the compiler, etcd and a Vulkan driver, and says which they are.
+/// Obtains the compiler, etcd, a Vulkan driver and models, and says which they are.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let source = match options.from {
         From::Any => Source::Any,
@@ -34,7 +34,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     };
     obtain(source)?;
     etcd()?;
-    vulkan()
+    vulkan()?;
+    models()
 }
 
 /// The etcd that tests of the control store start, obtained if need be.
@@ -48,6 +49,13 @@ pub(crate) fn etcd() -> Result<()> {
 pub(crate) fn vulkan() -> Result<()> {
     let vulkan = host_toolchain::install_vulkan(&project::root().join(FOLDER))?;
     eprintln!("tests of the GPU run on {}", vulkan.folder().display());
+    Ok(())
+}
+
+/// The models that examples and their tests run, obtained if need be.
+pub(crate) fn models() -> Result<()> {
+    let models = host_toolchain::install_models(&project::root().join(FOLDER))?;
+    eprintln!("models are in {}", models.folder().display());
     Ok(())
 }
 

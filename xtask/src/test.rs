@@ -9,9 +9,16 @@ use crate::{guests, project, setup};
 pub(crate) fn run() -> Result<()> {
     setup::etcd()?;
     setup::vulkan()?;
+    setup::models()?;
     guests::build(&setup::toolchain()?)?;
     // Test guests run in a host; built as programs of this machine they would
     // only cost time.
-    let args = ["test", "--workspace", "--exclude", "guests", "--no-fail-fast"];
-    project::run("running the tests", &mut project::cargo(&args))
+    let args = ["test", "--workspace", "--exclude", "guests", "--features", "model/gpu"];
+    let build = [&args[..], &["--no-run"]].concat();
+    project::run("building the tests", &mut project::cargo(&build))?;
+    let run = [&args[..], &["--no-fail-fast"]].concat();
+    let mut tests = project::cargo(&run);
+    // It was built with them.
+    tests.env("GREENROOM_HOST", project::target().join("debug").join("host"));
+    project::run("running the tests", &mut tests)
 }

@@ -14,7 +14,7 @@ struct Calculator {
 /// Numbers that one workgroup of `sum.wgsl` adds.
 const GROUP: usize = 64;
 
-#[actor]
+#[actor(gpus = 1)]
 impl Calculator {
     /// Opens the GPU and compiles what every call needs.
     fn new() -> std::result::Result<Self, Error> {
@@ -43,4 +43,14 @@ impl Calculator {
         }
         Ok(product::product(self.gpu.device(), self.gpu.queue(), size, &a, &b))
     }
+}
+
+#[driver]
+fn main() -> Result<()> {
+    let calculator = Calculator::remote()?;
+    let sum = calculator.sum(vec![1.0, 2.0, 3.0], vec![10.0, 20.0, 30.0]).remote()?;
+    let product =
+        calculator.product(2, vec![1.0, 2.0, 3.0, 4.0], vec![0.0, 1.0, 1.0, 0.0]).remote()?;
+    println!("{:?}\n{:?}", get(sum)?, get(product)?);
+    Ok(())
 }

@@ -6,8 +6,8 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Error, Ident, Lit, LitStr, Result, Token, parenthesized};
 
-const KNOWN: &str = "cpus, gpus, memory, resources(…), max_restarts, max_retries, \
-     max_concurrency, max_pending_calls, name, namespace, detached";
+const KNOWN: &str = "cpus, gpus, memory, resources(…), strategy, labels, max_restarts, \
+     max_retries, max_concurrency, max_pending_calls, name, namespace, detached";
 
 /// The options of a class, each absent or given once.
 #[derive(Default)]
@@ -16,6 +16,9 @@ pub(crate) struct Options {
     gpus: Option<f64>,
     memory: Option<u64>,
     resources: Vec<(String, f64)>,
+    /// The path of a variant and, of those that name a node, which.
+    strategy: Option<TokenStream>,
+    labels: Option<String>,
     max_restarts: Option<i32>,
     max_retries: Option<i32>,
     /// With its place: only the class knows whether it may be more than 1.
@@ -52,6 +55,8 @@ impl Options {
             "gpus" => self.gpus = Some(amount(key, &Value::parse(key, input)?)?),
             "memory" => self.memory = Some(memory(&Value::parse(key, input)?)?),
             "resources" => self.resources = resources(key, input)?,
+            "strategy" => self.strategy = Some(strategy(key, &Value::parse(key, input)?)?),
+            "labels" => self.labels = Some(text(key, &Value::parse(key, input)?)?),
             "max_restarts" => self.max_restarts = Some(tries(key, &Value::parse(key, input)?)?),
             "max_retries" => self.max_retries = Some(tries(key, &Value::parse(key, input)?)?),
             "max_concurrency" => {
@@ -81,6 +86,8 @@ impl Options {
             .resources
             .iter()
             .map(|(name, amount)| quote!((::std::string::String::from(#name), #amount)));
+        let strategy = optional(self.strategy.as_ref());
+        let labels = self.labels.iter().map(owned);
         let max_restarts = optional(self.max_restarts);
         let max_retries = optional(self.max_retries);
         let max_concurrency = optional(self.max_concurrency.map(|(calls, _)| calls));
@@ -94,6 +101,8 @@ impl Options {
                 gpus: #gpus,
                 memory: #memory,
                 resources: ::std::vec![#(#resources),*],
+                strategy: #strategy,
+                labels: ::std::vec![#(#labels),*],
                 max_restarts: #max_restarts,
                 max_retries: #max_retries,
                 max_concurrency: #max_concurrency,
@@ -182,6 +191,27 @@ fn text(key: &Ident, value: &Value) -> Result<String> {
     match &value.literal {
         Lit::Str(text) if !text.value().is_empty() => Ok(text.value()),
         _ => Err(value.wrong(key, "text, in quotes and not empty")),
+    }
+}
+
+/// `"pack"`, `"spread"`, `"on-node beta"` or `"near-node beta"`.
+fn strategy(key: &Ident, value: &Value) -> Result<TokenStream> {
+    let wanted = "\"pack\", \"spread\", \"on-node NAME\" or \"near-node NAME\"";
+    let text = text(key, value)?;
+    let (word, node) =
+        text.split_once(' ').map_or((text.as_str(), ""), |(word, node)| (word, node));
+    let node = node.trim();
+    let path = quote!(::greenroom::__private::Strategy);
+    match (word, node) {
+        ("pack", "") => Ok(quote!(#path::Pack)),
+        ("spread", "") => Ok(quote!(#path::Spread)),
+        ("on-node", node) if !node.is_empty() => {
+            Ok(quote!(#path::OnNode(::std::string::String::from(#node))))
+        }
+        ("near-node", node) if !node.is_empty() => {
+            Ok(quote!(#path::NearNode(::std::string::String::from(#node))))
+        }
+        _ => Err(value.wrong(key, wanted)),
     }
 }
 

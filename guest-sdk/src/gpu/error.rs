@@ -18,7 +18,10 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::NotGranted => f.write_str("this actor was granted no gpu"),
+            Error::NotGranted => f.write_str(
+                "this actor was granted no gpu: ask for one with #[actor(gpus = 1)] or \
+                 .options().gpus(1.0)",
+            ),
             Error::OutOfMemory(message) | Error::Invalid(message) | Error::Failed(message) => {
                 f.write_str(message)
             }

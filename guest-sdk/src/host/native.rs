@@ -313,6 +313,8 @@ pub(crate) fn current() -> Identity {
         class: actor.map(|actor| actor.class.name.to_owned()).unwrap_or_default(),
         job: "job-1".to_owned(),
         node: "fake-node".to_owned(),
+        node_name: "fake-node".to_owned(),
+        node_labels: Vec::new(),
         namespace: options.namespace.unwrap_or_else(|| NAMESPACE.to_owned()),
         name: options.name,
         incarnation: actor.map_or(0, |actor| actor.incarnation),

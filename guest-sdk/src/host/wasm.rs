@@ -20,7 +20,7 @@ use super::{AfterKill, CallLimits, IfExists};
 use crate::class::Class;
 use crate::context::Identity;
 use crate::error::{Cause, Death, Error, Failure, Result, Trap};
-use crate::options::ActorOptions;
+use crate::options::{ActorOptions, Strategy};
 
 pub(crate) fn spawn(
     class: &'static Class,
@@ -30,11 +30,19 @@ pub(crate) fn spawn(
 ) -> Result<RawHandle> {
     let resources: Vec<(&str, f64)> =
         options.resources.iter().map(|(name, amount)| (name.as_str(), *amount)).collect();
+    let labels: Vec<&str> = options.labels.iter().map(String::as_str).collect();
     let options = actors::OptionsParam {
         cpus: options.cpus,
         gpus: options.gpus,
         memory: options.memory,
         resources: &resources,
+        strategy: options.strategy.as_ref().map(|strategy| match strategy {
+            Strategy::Pack => actors::StrategyParam::Pack,
+            Strategy::Spread => actors::StrategyParam::Spread,
+            Strategy::OnNode(node) => actors::StrategyParam::OnNode(node),
+            Strategy::NearNode(node) => actors::StrategyParam::NearNode(node),
+        }),
+        labels: &labels,
         max_restarts: options.max_restarts,
         max_retries: options.max_retries,
         max_concurrency: options.max_concurrency,
@@ -124,9 +132,18 @@ pub(crate) async fn sleep(call: u64, duration: u64) -> Result<()> {
 }
 
 pub(crate) fn current() -> Identity {
-    let context::Identity { actor, class, job, node, namespace, name, incarnation } =
-        context::current();
-    Identity { actor, class, job, node, namespace, name, incarnation }
+    let context::Identity {
+        actor,
+        class,
+        job,
+        node,
+        node_name,
+        node_labels,
+        namespace,
+        name,
+        incarnation,
+    } = context::current();
+    Identity { actor, class, job, node, node_name, node_labels, namespace, name, incarnation }
 }
 
 pub(crate) fn me() -> Option<RawHandle> {

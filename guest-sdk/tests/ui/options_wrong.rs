@@ -25,5 +25,7 @@ class!(I, resources = 3);
 class!(J, resources(tpu));
 class!(K, max_concurrency = 8);
 class!(L, namespace = "");
+class!(M, strategy = "scatter");
+class!(N, strategy = "on-node");
 
 fn main() {}

@@ -111,8 +111,8 @@ impl Target for Remote {
     fn send(&self, call: Call, _quietly: bool) -> Result<(), Error> {
         let method = self.methods.lock().get(call.method as usize).cloned();
         let method = method.ok_or_else(|| Error::Invalid("no such method".into()))?;
-        let Call { args, result, caller, retries, .. } = call;
-        let work = Work::Invoke { method, args, caller };
+        let Call { args, result, caller, retries, trace, .. } = call;
+        let work = Work::Invoke { method, args, caller, trace };
         let retries = retries.unwrap_or(self.about.retries);
         self.submit(work, caller, result, retries);
         Ok(())
@@ -186,12 +186,6 @@ impl Machines {
         let remote = Arc::new(Remote { about, handles, methods, member: self.shared.weak() });
         self.actors.remote.insert(id, Arc::downgrade(&remote));
         remote
-    }
-
-    /// Whether an actor that is called from here runs one call at a time.
-    pub(crate) fn is_sequential(&self, id: ActorId) -> bool {
-        let remote = self.actors.remote.get(&id).and_then(Weak::upgrade);
-        remote.is_some_and(|remote| remote.about.sequential)
     }
 
     /// A handle for a node.
@@ -293,6 +287,13 @@ impl Machines {
         lent.or_else(|| self.shared.local.actor(id).filter(|_| made_here()).map(Handle::new))
     }
 
+    /// One more handle to an actor elsewhere that is held here.
+    pub(crate) fn held_handle(&self, id: ActorId) -> Option<Handle> {
+        let remote = self.actors.remote.get(&id).and_then(Weak::upgrade)?;
+        // What is just being dropped is held no more.
+        (remote.handles.load(Ordering::Acquire) > 0).then(|| Handle::new(remote))
+    }
+
     /// The last handle here is gone, unless a new one came meanwhile.
     pub(crate) fn handle_dropped(&mut self, remote: &Arc<Remote>) {
         let About { id, owner, counted, .. } = remote.about;
@@ -331,6 +332,7 @@ impl Machines {
     /// An actor of this node has ended, or, if it can move, its life here.
     pub(crate) fn ended(&mut self, id: ActorId, cause: Cause, message: String) {
         self.actors.known.remove(&id);
+        self.waiting.remove(id);
         let guest = self.actors.guests.remove(&id);
         if let Some(Guest { life: Life::Only(_), .. }) = guest {
             return self.life_ended(id, cause, message);

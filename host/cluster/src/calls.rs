@@ -8,7 +8,7 @@ use host_core::directory::Event as DirectoryEvent;
 use host_core::membership::Standing;
 use host_core::session::Room;
 use host_core::spec::Tries;
-use host_core::waits::Waiter;
+use host_core::trace::Context;
 use host_core::{ActorId, CallId, Error, NodeId, ObjectId};
 use host_proto::node as proto;
 use host_proto::node::answer::Kind as How;
@@ -26,7 +26,7 @@ use crate::wire::{self, Read, WireId};
 #[derive(Clone)]
 pub(crate) enum Work {
     /// Run a method.
-    Invoke { method: Arc<str>, args: Args, caller: Option<ActorId> },
+    Invoke { method: Arc<str>, args: Args, caller: Option<ActorId>, trace: Option<Context> },
     /// End.
     Kill { restart: bool },
     /// Nobody holds it any more.
@@ -54,7 +54,6 @@ pub(crate) struct Calls {
 }
 
 struct Made {
-    target: ActorId,
     result: Option<ObjectRef>,
     at: Option<NodeId>,
 }
@@ -77,9 +76,10 @@ impl Submitted {
 
 impl Machines {
     pub(crate) fn caller(&mut self, event: CallerEvent<Work, Value>) {
-        let mut effects = Vec::new();
+        let mut effects = std::mem::take(&mut self.caller_effects);
         self.caller.handle(self.now, event, &mut effects);
-        self.later(effects.into_iter().map(Todo::Caller));
+        self.later(effects.drain(..).map(Todo::Caller));
+        self.caller_effects = effects;
     }
 
     pub(crate) fn submit(&mut self, submitted: Submitted) {
@@ -90,7 +90,7 @@ impl Machines {
             None => self.shared.local.next_object(),
         };
         let id = CallId { node: object.node, seq: object.seq };
-        self.calls.made.insert(id, Made { target, result, at: None });
+        self.calls.made.insert(id, Made { result, at: None });
         let outside = ActorId { node: self.shared.id, seq: 0 };
         let caller = caller.unwrap_or(outside);
         self.caller(CallerEvent::Submit(Submit {
@@ -109,6 +109,7 @@ impl Machines {
                 if let Some(made) = self.calls.made.get_mut(&call.id) {
                     made.at = Some(to);
                 }
+                self.wait_goes_to(call.id, to);
                 if to == self.shared.id {
                     self.later([Todo::Here(call)]);
                 } else if let Some(stalled) = self.calls.stalled.get_mut(&to) {
@@ -154,12 +155,14 @@ impl Machines {
     }
 
     fn wire_call(&mut self, to: NodeId, call: &Call<Work>, pins: &mut Pins) -> proto::Call {
-        let mut sender = None;
+        let (mut sender, mut traceparent) = (None, String::new());
         let work = match &call.body {
-            Work::Invoke { method, args, caller } => {
+            Work::Invoke { method, args, caller, trace } => {
                 sender = *caller;
                 let args = Some(self.send_args(args, to, pins));
-                WireWork::Invoke(proto::Invoke { method: method.to_string(), args })
+                let method = method.to_string();
+                traceparent = trace.map(|trace| trace.to_string()).unwrap_or_default();
+                WireWork::Invoke(proto::Invoke { method, args })
             }
             Work::Kill { restart } => WireWork::Kill(proto::Kill { restart: *restart }),
             Work::Release => WireWork::Release(proto::Release {}),
@@ -176,6 +179,7 @@ impl Machines {
             stint: call.stint,
             retries: wire::tries(call.retries),
             work: Some(work),
+            traceparent,
         }
     }
 
@@ -274,14 +278,9 @@ impl Machines {
         Ok(())
     }
 
-    /// Where a call of this node is, and what there has to go on before it is
-    /// done.
-    pub(crate) fn call_at(&self, id: CallId) -> Option<(NodeId, Waiter)> {
-        let made = self.calls.made.get(&id)?;
-        let sequential = self.is_sequential(made.target);
-        let object = ObjectId { node: id.node, seq: id.seq };
-        let waiter = if sequential { Waiter::Actor(made.target) } else { Waiter::Call(object) };
-        Some((made.at?, waiter))
+    /// The node that a call of this node went to.
+    pub(crate) fn call_at(&self, id: CallId) -> Option<NodeId> {
+        self.calls.made.get(&id)?.at
     }
 
     /// A call of this node fails here, and is cancelled where it is.

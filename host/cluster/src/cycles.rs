@@ -13,25 +13,53 @@ use crate::wire::{self, Read};
 /// The waits of this node's actors for calls elsewhere.
 #[derive(Default)]
 pub(crate) struct Cycles {
-    /// By the wait's number: the objects that the calls make.
-    waits: FxHashMap<u64, Vec<ObjectId>>,
+    /// By the wait's number.
+    waits: FxHashMap<u64, Wait>,
+    /// By the object: the waits for it.
+    by_object: FxHashMap<ObjectId, Vec<u64>>,
+}
+
+struct Wait {
+    waiter: Waiter,
+    /// What the calls make.
+    objects: Vec<ObjectId>,
 }
 
 impl Machines {
     /// An actor here waits, among others, for calls that were sent elsewhere.
     pub(crate) fn wait_began(&mut self, waiter: Waiter, number: u64, objects: Vec<ObjectId>) {
         for object in &objects {
+            self.cycles.by_object.entry(*object).or_default().push(number);
             let call = CallId { node: object.node, seq: object.seq };
-            let Some((node, target)) = self.call_at(call) else { continue };
-            self.probe(Event::Began(waiter, number, target, node));
+            if let Some(node) = self.call_at(call) {
+                self.probe(Event::Began(waiter, number, Waiter::Call(*object), node));
+            }
         }
-        self.cycles.waits.insert(number, objects);
+        self.cycles.waits.insert(number, Wait { waiter, objects });
+    }
+
+    /// A call goes to a node, at first or because its target is now there: who
+    /// waits for it looks there.
+    pub(crate) fn wait_goes_to(&mut self, call: CallId, node: NodeId) {
+        let object = ObjectId { node: call.node, seq: call.seq };
+        for number in self.cycles.by_object.get(&object).cloned().unwrap_or_default() {
+            if let Some(waiter) = self.cycles.waits.get(&number).map(|wait| wait.waiter) {
+                self.probe(Event::Began(waiter, number, Waiter::Call(object), node));
+            }
+        }
     }
 
     pub(crate) fn wait_ended(&mut self, number: u64) {
-        if self.cycles.waits.remove(&number).is_some() {
-            self.probe(Event::Ended(number));
+        let Some(wait) = self.cycles.waits.remove(&number) else { return };
+        for object in wait.objects {
+            if let Some(numbers) = self.cycles.by_object.get_mut(&object) {
+                numbers.retain(|known| *known != number);
+                if numbers.is_empty() {
+                    self.cycles.by_object.remove(&object);
+                }
+            }
         }
+        self.probe(Event::Ended(number));
     }
 
     pub(crate) fn probe(&mut self, event: Event) {
@@ -59,22 +87,26 @@ impl Machines {
         Ok(())
     }
 
-    /// A call that came from elsewhere makes an object of its own here, which
-    /// is what waits.
+    /// What holds up a call that came from elsewhere: the object of its own
+    /// that it makes here, and its actor if that runs one call at a time. A
+    /// call that is over, whose answer may be on its way, holds up nobody.
     fn probed(&mut self, message: Message) {
-        let message = match message {
+        let event = match message {
             Message::Probe { path, target: Waiter::Call(object) } => {
-                let here = self.taken_as(CallId { node: object.node, seq: object.seq });
-                Message::Probe { path, target: Waiter::Call(here.unwrap_or(object)) }
+                let call = CallId { node: object.node, seq: object.seq };
+                let Some(here) = self.taken_as(call) else { return };
+                Event::Probed(path, here)
             }
-            other => other,
+            other => Event::Received(other),
         };
-        self.probe(Event::Received(message));
+        self.probe(event);
     }
 
     /// The calls that a wait is for fail, and with them the wait.
     fn break_cycle(&mut self, wait: u64, path: &[Hop]) {
-        let Some(objects) = self.cycles.waits.get(&wait).cloned() else { return };
+        let Some(objects) = self.cycles.waits.get(&wait).map(|wait| wait.objects.clone()) else {
+            return;
+        };
         let shown = path.iter().take(limits::EXPLAINED_ITEMS).map(|hop| match hop.waiter {
             Waiter::Actor(id) => id.to_string(),
             Waiter::Call(object) => format!("the call for {object}"),

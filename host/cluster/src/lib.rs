@@ -12,6 +12,9 @@
 mod actors;
 mod calls;
 mod cycles;
+mod drain;
+#[doc(hidden)]
+pub mod fuzzing;
 mod inbox;
 mod machines;
 mod member;
@@ -22,8 +25,10 @@ mod records;
 mod spawns;
 mod taken;
 mod values;
+mod waiting;
 mod wire;
 
+pub use drain::{Drain, Listed};
 pub use member::{Admit, Config, Counts, Ended, Member, NodeSummary};
 pub use nodes::{Registered, register};
 pub use ports::{Answer, Birth, Control, Life, Local, Reach, Refused};

@@ -19,16 +19,19 @@ use host_core::waits::Waiter;
 use host_core::{ActorId, CallId, Cause, Error, JobId, NodeId, ObjectId};
 use host_proto::node::Message;
 use host_refs::{Outcome, Value};
+use tokio::sync::oneshot;
 
 use crate::actors::{Actors, Remote};
 use crate::calls::{Calls, Submitted, Work};
 use crate::cycles::Cycles;
+use crate::drain::{Begun, Drains};
 use crate::member::{Counts, Ended, Shared};
 use crate::nodes::Nodes;
 use crate::objects::Objects;
 use crate::records::{Lookup, Recorded};
 use crate::spawns::{Asked, Spawns, Wish};
 use crate::taken::TakenCalls;
+use crate::waiting::Waiting;
 
 /// Which machine asked the store.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,6 +88,8 @@ pub(crate) enum Event {
     RecordRead(Lookup, Answer),
     /// A job that began here is over.
     EndJob(JobId),
+    /// A node is to be taken out of use.
+    Drain(NodeId, Duration, oneshot::Sender<Begun>),
     /// The host leaves the cluster.
     Leave,
 }
@@ -120,8 +125,13 @@ pub(crate) struct Machines {
     pub(crate) actors: Actors,
     pub(crate) spawns: Spawns,
     pub(crate) recorded: Recorded,
+    pub(crate) waiting: Waiting,
     pub(crate) cycles: Cycles,
+    pub(crate) drains: Drains,
     todo: VecDeque<Todo>,
+    /// Empty, and kept for the room they have: these two speak at each call.
+    pub(crate) caller_effects: Vec<CallerEffect<Work, Value>>,
+    pub(crate) callee_effects: Vec<CalleeEffect<Work, Value>>,
     /// The time of the event that is being worked off.
     pub(crate) now: Duration,
     /// Whether the lease is over: nothing is done any more.
@@ -146,8 +156,12 @@ impl Machines {
             actors: Actors::default(),
             spawns: Spawns::default(),
             recorded: Recorded::default(),
+            waiting: Waiting::default(),
             cycles: Cycles::default(),
+            drains: Drains::default(),
             todo: VecDeque::new(),
+            caller_effects: Vec::new(),
+            callee_effects: Vec::new(),
             now: Duration::ZERO,
             over: false,
         }
@@ -208,6 +222,7 @@ impl Machines {
             Event::Lookup(lookup) => self.look_up(lookup),
             Event::RecordRead(lookup, answer) => self.record_read(lookup, answer),
             Event::EndJob(job) => self.end_job(job),
+            Event::Drain(node, deadline, begun) => self.drain(node, deadline, begun),
             Event::Leave => self.close(Ended::Left),
         }
     }
@@ -219,6 +234,7 @@ impl Machines {
             Event::Submit(submitted) => submitted.refuse(why()),
             Event::Spawn(asked) => asked.answer(Err(why())),
             Event::Lookup(lookup) => lookup.answer(Err(why())),
+            Event::Drain(_, _, begun) => drop(begun.send(Err(why()))),
             _ => {}
         }
     }
@@ -253,6 +269,8 @@ impl Machines {
             self.caller.wake_at(),
             self.probes.wake_at(),
             self.nodes.wake_at(),
+            self.drains.wake_at(),
+            self.waiting.wake_at(),
         ];
         times.into_iter().flatten().min()
     }
@@ -270,6 +288,8 @@ impl Machines {
         if due(self.probes.wake_at()) {
             self.probe(ProbesEvent::Tick);
         }
+        self.look_at_drain();
+        self.look_elsewhere();
         self.tell_load();
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use host_core::control::{NodeRecord, Request as Question};
-use host_core::placement::Request;
+use host_core::placement::{Request, against_each};
 use host_core::resources::Resources;
 use host_core::waits::Waiter;
 use host_core::{ActorId, Cause, ClusterId, Error, JobId, NodeId, ObjectId};
@@ -19,12 +19,16 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 use tonic::transport::Channel;
 
+use crate::drain::Drain;
 use crate::inbox::Inbox;
 use crate::machines::{Event, Machines, Todo};
 use crate::nodes::Registered;
 use crate::ports::{Birth, Control, Local, Reach};
-use crate::records::Lookup;
+use crate::records::{Lookup, Whom};
 use crate::spawns::Asked;
+
+/// How long a node has to say whether it can be drained.
+const DRAIN_ANSWER_TIME: Duration = Duration::from_secs(5);
 
 /// Whether whoever opened a connection may speak for the node of this name;
 /// `Err` is what it is told.
@@ -40,6 +44,9 @@ pub struct Config {
     pub reach: Arc<dyn Reach>,
     /// Asked of whoever opens a connection.
     pub admit: Admit,
+    /// Why the others cannot do without this node, if they cannot: then it is
+    /// not drained.
+    pub stays: Option<String>,
 }
 
 /// A node of a cluster, while it has its id. Cloning is cheap.
@@ -112,6 +119,12 @@ pub(crate) struct Shared {
     earlier: Notify,
     ended: watch::Sender<Option<Ended>>,
     member: Weak<Inner>,
+    /// Why it is not to be drained, if it is not.
+    pub(crate) stays: Option<String>,
+    /// Whether it is being drained.
+    pub(crate) draining: AtomicBool,
+    /// Whether it has been, and nothing is left on it.
+    pub(crate) drained: watch::Sender<bool>,
 }
 
 impl Member {
@@ -119,7 +132,7 @@ impl Member {
     /// on.
     pub fn start(config: Config, registered: Registered) -> Member {
         let Registered { membership, id, name, cluster, started, effects } = registered;
-        let Config { local, control, reach, admit } = config;
+        let Config { local, control, reach, admit, stays } = config;
         let inner = Arc::new_cyclic(|me: &Weak<Inner>| {
             let config = host_transport::Config { local: id, cluster };
             let shared = Arc::new(Shared {
@@ -140,6 +153,9 @@ impl Member {
                 earlier: Notify::new(),
                 ended: watch::Sender::new(None),
                 member: me.clone(),
+                stays,
+                draining: AtomicBool::new(false),
+                drained: watch::Sender::new(false),
             });
             let mut machines = Machines::new(shared.clone(), membership);
             machines.later(effects.into_iter().map(Todo::Membership));
@@ -167,6 +183,42 @@ impl Member {
         seen.ok().and_then(|why| why.clone()).unwrap_or(Ended::Left)
     }
 
+    /// Takes a node of the cluster, perhaps this one, out of use: nothing more
+    /// is placed on it, and what is there goes elsewhere, ends by itself, or is
+    /// ended at the deadline. Then its host is to leave: see
+    /// [`Member::drained`]. Answers how far it is, until it is over; a sender
+    /// that is gone before means that the node was lost.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a node that is not there, that is being drained
+    /// already, or that cannot be done without; [`Error::Unavailable`] if it
+    /// does not answer.
+    pub async fn drain(
+        &self,
+        node: NodeId,
+        deadline: Duration,
+    ) -> Result<watch::Receiver<Drain>, Error> {
+        let (begun, answer) = oneshot::channel();
+        self.0.bring(Event::Drain(node, deadline, begun));
+        let answer = tokio::time::timeout(DRAIN_ANSWER_TIME, answer).await;
+        let silent = || Error::Unavailable(format!("{node} was lost, or does not answer"));
+        answer.ok().and_then(Result::ok).unwrap_or_else(|| Err(silent()))
+    }
+
+    /// Whether this node is being drained.
+    pub fn is_draining(&self) -> bool {
+        self.0.shared.draining.load(Ordering::Acquire)
+    }
+
+    /// Once this node has been drained, and nothing is left on it: the host is
+    /// to leave and to stop.
+    pub async fn drained(&self) {
+        let mut drained = self.0.shared.drained.subscribe();
+        if drained.wait_for(|is| *is).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
     /// Makes channels to other members, beside the sessions.
     pub fn dialler(&self) -> Arc<dyn Dial> {
         let member = Arc::downgrade(&self.0);
@@ -184,9 +236,16 @@ impl Member {
         }
     }
 
+    /// Of each node, why an actor that asks for this cannot go there now; none
+    /// for one where it can. For people.
+    pub fn why_not(&self, request: &Request) -> Vec<String> {
+        let views = self.0.look(|machines| machines.node_views());
+        against_each(request, &views).iter().map(ToString::to_string).collect()
+    }
+
     /// Makes an actor on whichever node suits the request best.
     pub async fn spawn(&self, birth: Birth, args: Args, reuse: bool) -> Result<Handle, Error> {
-        let request = Request::of(birth.spec.resources.clone());
+        let request = birth.spec.request();
         let (answer, answered) = oneshot::channel();
         self.0.bring(Event::Spawn(Box::new(Asked::new(birth, args, request, reuse, answer))));
         answered.await.unwrap_or_else(|_| Err(self.0.shared.left()))
@@ -194,8 +253,20 @@ impl Member {
 
     /// The actor with a name, on whichever node.
     pub async fn lookup(&self, namespace: &str, name: &str) -> Result<Handle, Error> {
+        let whom = Whom::Named { namespace: namespace.into(), name: name.into() };
+        self.find_whom(whom).await
+    }
+
+    /// An actor that a guest of this node could hold: one that is held here
+    /// already, or that has a record, which any node may read.
+    /// [`Error::Invalid`] for every other: an id is no capability.
+    pub async fn find(&self, actor: ActorId) -> Result<Handle, Error> {
+        self.find_whom(Whom::Id(actor)).await
+    }
+
+    async fn find_whom(&self, whom: Whom) -> Result<Handle, Error> {
         let (answer, answered) = oneshot::channel();
-        self.0.bring(Event::Lookup(Lookup::new(namespace.into(), name.into(), answer)));
+        self.0.bring(Event::Lookup(Lookup::new(whom, answer)));
         answered.await.unwrap_or_else(|_| Err(self.0.shared.left()))
     }
 
@@ -225,6 +296,12 @@ impl Member {
     /// An object of this node that others hold: what they pull.
     pub fn exported(&self, object: ObjectId) -> Option<ObjectRef> {
         self.0.look(|machines| machines.objects.exported(object))
+    }
+
+    /// How long its lease surely lasts yet; none if it is no member any more.
+    pub fn lease_left(&self) -> Option<Duration> {
+        let until = self.0.look(|machines| machines.membership.valid_until())?;
+        Some(until.saturating_sub(self.0.shared.now()))
     }
 
     /// What it keeps for others.

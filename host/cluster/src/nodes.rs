@@ -20,7 +20,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::machines::{Asker, Machines, Todo};
-use crate::member::{Ended, NodeSummary};
+use crate::member::{Ended, NodeSummary, Shared};
 use crate::ports::Control;
 use crate::wire;
 
@@ -97,6 +97,9 @@ pub(crate) struct Nodes {
     loads: BTreeMap<NodeId, Load>,
     /// What this node last said, and when.
     said: Option<(Load, Duration)>,
+    /// Another node has counted an actor as placed here, and must hear what is
+    /// free even if that is what it was before: the actor may have ended since.
+    owed: bool,
     watches: BTreeMap<u8, AbortHandle>,
     /// The revision of the view that sessions were last compared with.
     seen: host_core::control::Revision,
@@ -112,6 +115,33 @@ impl Nodes {
     /// When this node has to say again what it has free.
     pub(crate) fn wake_at(&self) -> Option<Duration> {
         Some(self.said.as_ref().map_or(Duration::ZERO, |(_, at)| *at + LOAD_INTERVAL))
+    }
+
+    /// The cluster as placement sees it. `is_draining`: this node is.
+    pub(crate) fn views(&self, shared: &Shared, view: &View, is_draining: bool) -> Vec<NodeView> {
+        let (own_free, own_actors) = shared.local.load();
+        let one = |record: &Arc<NodeRecord>| {
+            let (free, actors) = if record.id == shared.id {
+                (own_free.clone(), own_actors)
+            } else {
+                let load = self.loads.get(&record.id);
+                load.map_or_else(
+                    || (record.total.clone(), 0),
+                    |load| (load.free.clone(), load.actors),
+                )
+            };
+            NodeView {
+                id: record.id,
+                name: record.name.to_string(),
+                total: record.total.clone(),
+                free,
+                labels: record.labels.clone(),
+                actors,
+                // Known here before it is recorded.
+                draining: record.draining || (record.id == shared.id && is_draining),
+            }
+        };
+        view.nodes().map(one).collect()
     }
 
     /// A watch takes the place of the one before.
@@ -161,6 +191,12 @@ impl Machines {
                     let load = Load { free: record.total.clone(), actors: 0 };
                     self.nodes.loads.entry(record.id).or_insert(load);
                     self.nodes.said = None;
+                    self.look_elsewhere();
+                }
+            }
+            Effect::Changed(record) => {
+                if record.draining {
+                    tracing::info!(node = %record.id, name = %record.name, "a node is drained");
                 }
             }
             Effect::Left(record) => {
@@ -197,9 +233,11 @@ impl Machines {
         self.caller(CallerEvent::NodeGone(node, name.into()));
         self.callee(CalleeEvent::NodeGone(node));
         self.directory(DirectoryEvent::NodeGone(node));
+        self.drains_gone(node);
         self.spawns_lost(node);
         self.objects_lost(node);
         self.actors_of_gone(node);
+        self.sought_gone(node);
         self.shared.local.end_jobs_of(node, Cause::NodeLost);
     }
 
@@ -245,6 +283,7 @@ impl Machines {
             Kind::Load(load) => {
                 let free = wire::read_amounts(&load.free)?;
                 self.nodes.loads.insert(from, Load { free, actors: load.actors });
+                self.look_elsewhere();
             }
             Kind::EndJob(end) => {
                 let job: host_core::JobId = wire::WireId::read(end.job)?;
@@ -256,6 +295,10 @@ impl Machines {
             Kind::Seek(seek) => self.take_seek(from, seek)?,
             Kind::Sought(sought) => self.take_sought(from, sought)?,
             Kind::Probe(probe) => self.take_probe(from, probe)?,
+            Kind::Drain(drain) => self.take_drain(from, &drain),
+            Kind::DrainSaid(said) => self.take_drain_said(from, said)?,
+            Kind::Leaving(_) => self.take_leaving(from),
+            Kind::Farewell(_) => self.take_farewell(from),
         }
         Ok(())
     }
@@ -286,7 +329,8 @@ impl Machines {
         let (free, actors) = self.shared.local.load();
         let load = Load { free, actors };
         let known = self.nodes.said.as_ref().is_some_and(|(said, _)| *said == load);
-        if !known {
+        let owed = std::mem::take(&mut self.nodes.owed);
+        if !known || owed {
             let amounts = wire::amounts(&load.free);
             let others = self.membership.view().nodes().map(|node| node.id);
             let others: Vec<NodeId> = others.filter(|id| *id != self.shared.id).collect();
@@ -300,27 +344,12 @@ impl Machines {
 
     /// The cluster as placement sees it.
     pub(crate) fn node_views(&self) -> Vec<NodeView> {
-        let (own_free, own_actors) = self.shared.local.load();
-        let view = |record: &Arc<NodeRecord>| {
-            let (free, actors) = if record.id == self.shared.id {
-                (own_free.clone(), own_actors)
-            } else {
-                let load = self.nodes.loads.get(&record.id);
-                load.map_or_else(
-                    || (record.total.clone(), 0),
-                    |load| (load.free.clone(), load.actors),
-                )
-            };
-            NodeView {
-                id: record.id,
-                name: record.name.to_string(),
-                total: record.total.clone(),
-                free,
-                labels: record.labels.clone(),
-                actors,
-            }
-        };
-        self.membership.view().nodes().map(view).collect()
+        self.nodes.views(&self.shared, self.membership.view(), self.drains.is_own())
+    }
+
+    /// Another node has placed an actor here.
+    pub(crate) fn owe_load(&mut self) {
+        self.nodes.owed = true;
     }
 
     /// What was placed on a node counts at once, before it says so itself.

@@ -37,7 +37,7 @@ pub struct Birth {
 pub struct Life {
     /// Its id.
     pub actor: ActorId,
-    /// Restarts before this life; 0 in the first.
+    /// Lives before this one, crashed or moved on; 0 in the first.
     pub restarts: u32,
     /// Whether the cluster restarts it, here or elsewhere: then its crash is
     /// only told ([`Member::actor_ended`](crate::Member::actor_ended)).
@@ -69,8 +69,23 @@ pub trait Local: Send + Sync {
     /// The live actor with this id.
     fn actor(&self, id: ActorId) -> Option<Arc<dyn Target>>;
 
+    /// Takes back an actor that still waits for its resources: it ends as if
+    /// its node had gone. False if it has them, or is not here.
+    fn withdraw(&self, id: ActorId) -> bool;
+
+    /// How many actors wait for resources here.
+    fn waiting(&self) -> usize;
+
     /// Ends an actor at once; nothing happens if it is not here.
     fn end(&self, id: ActorId, cause: Cause);
+
+    /// Ends an actor once the calls that are queued now are done; at once, if
+    /// it still waits for its resources.
+    fn retire(&self, id: ActorId, cause: Cause);
+
+    /// Ends all actors at once, since the node goes, with this message; who
+    /// they were, for people. Actors that can move are among them.
+    fn end_all(&self, message: &str) -> Vec<(ActorId, String)>;
 
     /// Ends the actors of a job that are not detached.
     fn end_job(&self, job: JobId, cause: Cause);
@@ -103,7 +118,7 @@ pub trait Local: Send + Sync {
     /// memory, if there is room now.
     fn admit(&self, object: ObjectId, bytes: usize) -> Option<Box<dyn Send>>;
 
-    /// What is not reserved, and how many actors live here.
+    /// What a new actor can reserve, and how many actors live here.
     fn load(&self) -> (Resources, u32);
 
     /// Looks at the waits of this node's actors.

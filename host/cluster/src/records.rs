@@ -3,13 +3,15 @@
 //! carry no references.
 
 use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use host_core::calls::{CalleeEvent, CallerEvent, Life as CallLife};
 use host_core::control::{ActorRecord, ActorState, Answer, Key, Request, Value};
 use host_core::directory::{Around, Effect, Event as DirectoryEvent, LookupId};
+use host_core::id::Label;
 use host_core::lending::{Event as LendingEvent, Item};
-use host_core::placement::Request as Placing;
+use host_core::membership::Standing;
 use host_core::restart::{AfterCrash, Restarts};
 use host_core::spec::{ActorSpec, Tries};
 use host_core::{ActorId, Cause, Error, NodeId, limits};
@@ -32,11 +34,30 @@ pub(crate) fn is_recorded(spec: &ActorSpec) -> bool {
     spec.name.is_some() || spec.detached || spec.max_restarts != Tries::AtMost(0)
 }
 
-/// Somebody wants the actor with a name.
+/// Somebody wants a recorded actor.
 pub(crate) struct Lookup {
-    namespace: Arc<str>,
-    name: Arc<str>,
+    whom: Whom,
     answer: oneshot::Sender<Result<Handle, Error>>,
+}
+
+/// Which actor is wanted.
+#[derive(Clone, Debug)]
+pub(crate) enum Whom {
+    /// The one with a name.
+    Named { namespace: Arc<str>, name: Arc<str> },
+    /// The one with an id.
+    Id(ActorId),
+}
+
+impl std::fmt::Display for Whom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Whom::Named { namespace, name } => {
+                write!(f, "an actor named {name:?} in namespace {namespace:?}")
+            }
+            Whom::Id(id) => write!(f, "actor {id}"),
+        }
+    }
 }
 
 /// The recorded actors that this node has to do with.
@@ -47,8 +68,8 @@ pub(crate) struct Recorded {
     /// On this node, or about to be.
     here: FxHashMap<ActorId, Here>,
     lookups: FxHashMap<u64, Lookup>,
-    /// Handles that were asked of their owners.
-    sought: FxHashMap<u64, Lookup>,
+    /// Handles that were asked of their owners, and whom.
+    sought: FxHashMap<u64, (NodeId, Lookup)>,
     next: u64,
 }
 
@@ -61,12 +82,8 @@ struct Here {
 }
 
 impl Lookup {
-    pub(crate) fn new(
-        namespace: Arc<str>,
-        name: Arc<str>,
-        answer: oneshot::Sender<Result<Handle, Error>>,
-    ) -> Lookup {
-        Lookup { namespace, name, answer }
+    pub(crate) fn new(whom: Whom, answer: oneshot::Sender<Result<Handle, Error>>) -> Lookup {
+        Lookup { whom, answer }
     }
 
     pub(crate) fn answer(self, result: Result<Handle, Error>) {
@@ -74,8 +91,18 @@ impl Lookup {
     }
 
     fn nobody(self) {
-        let why = format!("no actor is named {:?} in namespace {:?}", self.name, self.namespace);
+        let why = match &self.whom {
+            Whom::Named { namespace, name } => {
+                format!("no actor is named {name:?} in namespace {namespace:?}")
+            }
+            Whom::Id(id) => format!("no node holds {id}, and it has no record"),
+        };
         self.answer(Err(Error::Invalid(why)));
+    }
+
+    fn owner_gone(self, owner: NodeId) {
+        let why = format!("node {owner}, which counts the handles to {}, is lost", self.whom);
+        self.answer(Err(Error::Unavailable(why)));
     }
 }
 
@@ -93,8 +120,9 @@ impl Recorded {
 
 impl Machines {
     pub(crate) fn directory(&mut self, event: DirectoryEvent) {
-        let nodes = self.node_views();
-        let around = Around { view: self.membership.view(), nodes: &nodes };
+        let view = self.membership.view();
+        let nodes = || self.nodes.views(&self.shared, view, self.drains.is_own());
+        let around = Around { view, nodes: &nodes };
         let mut effects = Vec::new();
         self.directory.handle(self.now, event, around, &mut effects);
         self.later(effects.into_iter().map(Todo::Directory));
@@ -114,8 +142,14 @@ impl Machines {
                 self.created(id, Made::Failed(error));
             }
             Effect::Start(record, life) => self.start(record, life),
-            Effect::Stop(id) => self.stop_life(id),
-            Effect::EndRecorded(id) => drop(self.recorded.here.remove(&id)),
+            Effect::Stop(id) => {
+                self.stop_life(id);
+                self.drains.moved(id);
+            }
+            Effect::EndRecorded(id) => {
+                self.recorded.here.remove(&id);
+                self.drains.ended(id);
+            }
             Effect::Found(lookup, holder) => self.found(lookup, holder),
             Effect::NotFound(lookup, error) => {
                 if let Some(lookup) = self.recorded.lookups.remove(&lookup.0) {
@@ -129,7 +163,7 @@ impl Machines {
 
     /// Records a new actor, which then starts here.
     pub(crate) fn make_recorded(&mut self, wish: Wish) {
-        let Wish { from, request, birth, args, wait } = wish;
+        let Wish { from, request, birth, args, wait, recorded: _ } = wish;
         let (free, _) = self.shared.local.load();
         if let Some(short) = birth.spec.resources.first_shortage(&free)
             && !wait
@@ -144,11 +178,12 @@ impl Machines {
             id,
             class: birth.class.clone(),
             package: birth.package,
-            request: Placing::of(spec.resources.clone()),
+            request: spec.request(),
             max_restarts: spec.max_restarts,
             detached: spec.detached,
             name,
             restarts: 0,
+            moves: 0,
             owner: from,
             birth: recorded_birth(&birth, &args),
             state: ActorState::On { node: self.shared.id, incarnation: 0 },
@@ -168,6 +203,7 @@ impl Machines {
 
     /// The directory says that a life of an actor begins here.
     fn start(&mut self, record: Arc<ActorRecord>, life: u32) {
+        self.owe_load();
         if self.shared.local.has_package(record.package) {
             return self.start_here(record, life, Ok(()));
         }
@@ -193,6 +229,10 @@ impl Machines {
         package: Result<(), Error>,
     ) {
         let id = record.id;
+        if self.drains.is_own() {
+            self.drains.moves(id, || Label { class: record.class.clone(), id }.to_string());
+            return self.directory(DirectoryEvent::NoRoom(id));
+        }
         // It may have been stopped, or moved on, while the package came.
         if !self.directory.own().any(|own| own == (id, life)) {
             return;
@@ -224,9 +264,21 @@ impl Machines {
         if !here.birth.spec.detached && self.view().get(owner).is_none() {
             return ends(self, Cause::NodeLost, format!("{owner}, where it was created, is lost"));
         }
-        let how = Life { actor: id, restarts: record.restarts, movable: true, wait: false };
-        match self.shared.local.spawn(&here.birth.clone(), args, how) {
-            Ok(target) => self.began(id, owner, CallLife::Only(life), Handle::new(target)),
+        let restarts = record.restarts.saturating_add(record.moves);
+        let how = Life { actor: id, restarts, movable: true, wait: false };
+        let birth = here.birth.clone();
+        let mut made = self.shared.local.spawn(&birth, args.clone(), how);
+        let waits = matches!(made, Err(Refused::Full(_)));
+        if waits {
+            made = self.shared.local.spawn(&birth, args, Life { wait: true, ..how });
+        }
+        match made {
+            Ok(target) => {
+                self.began(id, owner, CallLife::Only(life), Handle::new(target));
+                if waits {
+                    self.waits_here(&record, life);
+                }
+            }
             Err(Refused::Full(_)) => self.directory(DirectoryEvent::NoRoom(id)),
             Err(Refused::Failed(error)) => ends(self, Cause::ConstructorFailed, error.to_string()),
         }
@@ -234,7 +286,12 @@ impl Machines {
 
     /// A life of a recorded actor has ended here.
     pub(crate) fn life_ended(&mut self, id: ActorId, cause: Cause, message: String) {
+        if cause == Cause::NodeLost && self.drains.is_moving(id) {
+            self.callee(CalleeEvent::Stopped(id));
+            return self.directory(DirectoryEvent::Drained(id));
+        }
         if cause != Cause::Crashed {
+            self.drains.forget(id);
             self.remember_end(id, cause, message.clone());
             self.callee(CalleeEvent::Died(id, cause, message.clone()));
             self.directory(DirectoryEvent::Ended(id, cause, message.into()));
@@ -253,6 +310,26 @@ impl Machines {
             // The record decides whether one is left.
             _ => self.directory(DirectoryEvent::Crashed(id)),
         }
+    }
+
+    /// Actors that run here and may restart on another node, for people:
+    /// those that last or may restart, whose constructor's arguments are known
+    /// elsewhere, and that do not end with this node.
+    pub(crate) fn movable_here(&self) -> Vec<(ActorId, String)> {
+        let runs = |id: &ActorId| self.actors.guests.contains_key(id);
+        let here = self.recorded.here.iter().filter(|(id, here)| runs(id) && self.can_move(here));
+        let label = |(id, here): (&ActorId, &Here)| {
+            let label = Label { class: here.birth.class.clone(), id: *id };
+            (*id, label.to_string())
+        };
+        here.map(label).collect()
+    }
+
+    fn can_move(&self, here: &Here) -> bool {
+        let spec = &here.birth.spec;
+        let lasts = spec.detached || spec.max_restarts != Tries::AtMost(0);
+        let outlives = spec.detached || here.owner != self.shared.id;
+        lasts && outlives && here.args.as_ref().is_some_and(is_plain)
     }
 
     /// An actor is not this node's any more.
@@ -278,10 +355,21 @@ impl Machines {
     }
 
     pub(crate) fn look_up(&mut self, lookup: Lookup) {
+        let (namespace, name) = match &lookup.whom {
+            Whom::Named { namespace, name } => (namespace.clone(), name.clone()),
+            Whom::Id(id) => return self.find(*id, lookup),
+        };
         let id = LookupId(self.recorded.next());
-        let (namespace, name) = (lookup.namespace.clone(), lookup.name.clone());
         self.recorded.lookups.insert(id.0, lookup);
         self.directory(DirectoryEvent::Lookup(id, namespace, name));
+    }
+
+    /// An actor that this node holds or counts, or that has a record.
+    fn find(&mut self, id: ActorId, lookup: Lookup) {
+        match self.owned_handle(id).or_else(|| self.held_handle(id)) {
+            Some(handle) => lookup.answer(Ok(handle)),
+            None => self.read_record(lookup, id),
+        }
     }
 
     /// The name that an actor was to get belongs to another.
@@ -293,7 +381,8 @@ impl Machines {
             return asked.answer(Err(Error::Invalid(why)));
         }
         let (answer, answered) = oneshot::channel();
-        self.read_record(Lookup::new(namespace.into(), name.into(), answer), holder);
+        let whom = Whom::Named { namespace: namespace.into(), name: name.into() };
+        self.read_record(Lookup::new(whom, answer), holder);
         self.shared.runtime.spawn(async move {
             let found = answered.await;
             asked.answer(found.unwrap_or_else(|_| Err(Error::Unavailable("it ended".into()))));
@@ -322,8 +411,7 @@ impl Machines {
     /// its handles, comes the handle.
     pub(crate) fn record_read(&mut self, lookup: Lookup, answer: Answer) {
         let Answer::Entries { entries, .. } = answer else {
-            let name = lookup.name.clone();
-            let why = format!("the control store did not answer about the name {name:?}");
+            let why = format!("the control store did not answer about {}", lookup.whom);
             return lookup.answer(Err(Error::Unavailable(why)));
         };
         let record = entries.iter().find_map(|entry| match &entry.value {
@@ -346,7 +434,10 @@ impl Machines {
             };
         }
         let request = self.recorded.next();
-        self.recorded.sought.insert(request, lookup);
+        if self.view().standing(record.owner) == Standing::Gone {
+            return lookup.owner_gone(record.owner);
+        }
+        self.recorded.sought.insert(request, (record.owner, lookup));
         let seek = proto::Seek { request, actor: Some(record.id.id()) };
         self.answer(record.owner, Kind::Seek(seek));
     }
@@ -367,14 +458,29 @@ impl Machines {
         Ok(())
     }
 
-    pub(crate) fn take_sought(&mut self, _from: NodeId, sought: proto::Sought) -> Read<()> {
+    pub(crate) fn take_sought(&mut self, from: NodeId, sought: proto::Sought) -> Read<()> {
         let handle = sought.handle.map(|handle| self.take_handle(handle)).transpose()?;
-        let Some(lookup) = self.recorded.sought.remove(&sought.request) else { return Ok(()) };
+        // Only who was asked has an answer.
+        let Entry::Occupied(asked) = self.recorded.sought.entry(sought.request) else {
+            return Ok(());
+        };
+        if asked.get().0 != from {
+            return Ok(());
+        }
+        let (_, lookup) = asked.remove();
         match handle {
             Some(handle) => lookup.answer(Ok(handle)),
             None => lookup.nobody(),
         }
         Ok(())
+    }
+
+    /// What was asked of a node that is gone.
+    pub(crate) fn sought_gone(&mut self, node: NodeId) {
+        for (_, (owner, lookup)) in self.recorded.sought.extract_if(|_, (owner, _)| *owner == node)
+        {
+            lookup.owner_gone(owner);
+        }
     }
 }
 
@@ -393,10 +499,14 @@ fn about(record: &ActorRecord, birth: &Birth) -> About {
 /// What is recorded to make an actor again: without arguments if these carry
 /// references, or are large.
 fn recorded_birth(birth: &Birth, args: &Args) -> bytes::Bytes {
-    let plain = args.objects.is_empty() && args.far.is_none() && args.values.attached.is_none();
-    let fits = args.values.bytes.len() <= INLINE_BYTES;
-    let args = (plain && fits).then(|| args.values.bytes.clone());
+    let args = is_plain(args).then(|| args.values.bytes.clone());
     proto::Birth { args, ..wire::birth(birth) }.encode_to_vec().into()
+}
+
+/// Whether arguments can be recorded.
+pub(crate) fn is_plain(args: &Args) -> bool {
+    let plain = args.objects.is_empty() && args.far.is_none() && args.values.attached.is_none();
+    plain && args.values.bytes.len() <= INLINE_BYTES
 }
 
 /// The reverse; a record is written by nodes, and may be of another version.

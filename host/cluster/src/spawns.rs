@@ -19,7 +19,7 @@ use crate::actors::About;
 use crate::machines::{Event, Machines};
 use crate::nodes::{cores, encode};
 use crate::ports::{Birth, Life, Refused};
-use crate::records::is_recorded;
+use crate::records::{is_plain, is_recorded};
 use crate::values::Pins;
 use crate::wire::{self, Read, WireId};
 
@@ -33,6 +33,10 @@ const OWNED_IDS: usize = 4_096;
 /// not asked for by accident.
 const SPAWNS_MAX: usize = 100_000;
 
+/// Actors that may wait for resources on one node. Each is looked at again
+/// when another node has room.
+const WAITING_MAX: usize = 10_000;
+
 /// An actor that somebody wants.
 pub(crate) struct Asked {
     pub(crate) birth: Birth,
@@ -43,6 +47,8 @@ pub(crate) struct Asked {
     answer: oneshot::Sender<Result<Handle, Error>>,
     /// Nodes that had no room.
     tried: BTreeSet<NodeId>,
+    /// Nodes that it may not even wait on: they leave, or cannot be asked.
+    closed: BTreeSet<NodeId>,
     /// The node that was asked last.
     at: NodeId,
     /// No node has room now: it waits where it is asked next.
@@ -57,6 +63,8 @@ pub(crate) struct Wish {
     pub(crate) args: Args,
     /// Waits for resources if there are none now.
     pub(crate) wait: bool,
+    /// It gets a record.
+    pub(crate) recorded: bool,
 }
 
 /// Actors on their way to where they live, and those made elsewhere.
@@ -77,8 +85,14 @@ impl Asked {
         reuse: bool,
         answer: oneshot::Sender<Result<Handle, Error>>,
     ) -> Asked {
-        let (tried, at) = (BTreeSet::new(), NodeId(0));
-        Asked { birth, args, request, reuse, answer, tried, at, wait: false }
+        let (tried, closed, at) = (BTreeSet::new(), BTreeSet::new(), NodeId(0));
+        Asked { birth, args, request, reuse, answer, tried, closed, at, wait: false }
+    }
+
+    /// Whether the actor gets a record: if it may move, as it may while it
+    /// waits.
+    fn is_recorded(&self) -> bool {
+        is_recorded(&self.birth.spec) || (self.wait && is_plain(&self.args))
     }
 
     /// Tells whoever asked. A handle that nobody wants is let go.
@@ -91,6 +105,11 @@ impl Spawns {
     /// What is known of an actor whose handles this node counts.
     pub(crate) fn owned(&self, id: ActorId) -> Option<&About> {
         self.owned.get(&id)
+    }
+
+    /// Actors elsewhere that end with this node.
+    pub(crate) fn orphans(&self) -> usize {
+        self.owned.len()
     }
 
     /// It is nobody's any more; whether it can move, if it was known.
@@ -112,8 +131,13 @@ impl Machines {
                 Err(why) => return asked.answer(Err(why)),
             };
             asked.at = node;
-            if node != self.shared.id || is_recorded(&asked.birth.spec) {
+            if node != self.shared.id || asked.is_recorded() {
                 return self.ask_node(node, asked);
+            }
+            if asked.wait
+                && let Err(why) = self.room_to_wait()
+            {
+                return asked.answer(Err(why));
             }
             let life = self.new_life(asked.wait);
             let made = self.shared.local.spawn(&asked.birth, asked.args.clone(), life);
@@ -125,6 +149,15 @@ impl Machines {
         }
     }
 
+    /// Whether one more may wait here.
+    fn room_to_wait(&self) -> Result<(), Error> {
+        if self.shared.local.waiting() < WAITING_MAX {
+            return Ok(());
+        }
+        let name = &self.shared.name;
+        Err(Error::Unavailable(format!("{WAITING_MAX} actors wait for resources on {name}")))
+    }
+
     fn new_life(&self, wait: bool) -> Life {
         let actor = ActorId { node: self.shared.id, seq: self.shared.local.next_actor() };
         Life { actor, restarts: 0, movable: false, wait }
@@ -132,12 +165,16 @@ impl Machines {
 
     /// The node to ask next.
     fn choose(&self, asked: &mut Asked) -> Result<NodeId, Error> {
-        let views = self.node_views();
-        if asked.request.resources.is_empty() && asked.request.strategy == Strategy::Pack {
-            return Ok(self.least_crowded(&views));
-        }
+        let mut views = self.node_views();
+        views.retain(|node| !asked.closed.contains(&node.id));
         let open: Vec<NodeView> =
             views.iter().filter(|node| !asked.tried.contains(&node.id)).cloned().collect();
+        if asked.request.resources.is_empty()
+            && asked.request.strategy == Strategy::Pack
+            && let Some(node) = self.least_crowded(&asked.request, &open)
+        {
+            return Ok(node);
+        }
         if !asked.wait
             && let Decision::Place(node) = decide(&asked.request, &open)
         {
@@ -152,21 +189,27 @@ impl Machines {
                 asked.wait = true;
                 Ok(node)
             }
-            _ => {
-                let decision = decide(&asked.request, &views);
-                Err(Error::Unplaceable(explain(&asked.request, &decision)))
+            Decision::Wait(_) | Decision::Never(_) => {
+                match decide(&asked.request, &self.node_views()) {
+                    // What it was refused by is not in the view yet.
+                    Decision::Place(_) => Err(Error::Unavailable(
+                        "the nodes that could hold it take no more actors now; try again".into(),
+                    )),
+                    decision => Err(Error::Unplaceable(explain(&asked.request, &decision))),
+                }
             }
         }
     }
 
     /// For what asks for nothing: the node with the fewest actors for its
-    /// cores; of several this one.
-    fn least_crowded(&self, views: &[NodeView]) -> NodeId {
+    /// cores, of those that may be taken; of several this one.
+    fn least_crowded(&self, request: &Request, views: &[NodeView]) -> Option<NodeId> {
         let local = self.shared.id;
         let crowding = |node: &&NodeView| {
             (u64::from(node.actors) * 1_000 / cores(node), node.id != local, node.id)
         };
-        views.iter().min_by_key(crowding).map_or(local, |node| node.id)
+        let open = views.iter().filter(|node| request.admits(node));
+        open.min_by_key(crowding).map(|node| node.id)
     }
 
     fn ask_node(&mut self, node: NodeId, asked: Box<Asked>) {
@@ -175,14 +218,16 @@ impl Machines {
         self.placed(node, &asked.birth.spec.resources);
         if node == self.shared.id {
             let (birth, args) = (asked.birth.clone(), asked.args.clone());
-            let wish = Wish { from: node, request, birth, args, wait: asked.wait };
+            let (wait, recorded) = (asked.wait, asked.is_recorded());
+            let wish = Wish { from: node, request, birth, args, wait, recorded };
             self.spawns.asked.insert(request, asked);
             return self.make_recorded(wish);
         }
         let mut pins = Pins::new();
         let args = Some(self.send_args(&asked.args, node, &mut pins));
         let birth = Some(wire::birth(&asked.birth));
-        let spawn = proto::Spawn { request, birth, args, wait: asked.wait };
+        let (wait, recorded) = (asked.wait, asked.is_recorded());
+        let spawn = proto::Spawn { request, birth, args, wait, recorded };
         let payload = encode(Kind::Spawn(spawn));
         if payload.len() > host_transport::PAYLOAD_BYTES_MAX {
             self.unpin(pins);
@@ -193,12 +238,19 @@ impl Machines {
             self.unpin(pins);
             let mut asked = asked;
             asked.tried.insert(node);
+            if asked.wait {
+                // It may wait on any other, but not on this again: there is no
+                // end to that while the session is full.
+                asked.closed.insert(node);
+                asked.wait = false;
+            }
             return self.place(asked);
         }
         self.spawns.asked.insert(request, asked);
     }
 
     pub(crate) fn take_spawn(&mut self, from: NodeId, spawn: proto::Spawn) -> Read<()> {
+        self.owe_load();
         // Taken in any case: what they carry is pinned.
         let args = self.take_args(spawn.args);
         let birth = wire::read_birth(spawn.birth.ok_or("a spawn of nothing")?)?;
@@ -213,7 +265,13 @@ impl Machines {
                 return Ok(());
             }
         };
-        let wish = Wish { from, request, birth, args, wait: spawn.wait };
+        let recorded = spawn.recorded || is_recorded(&birth.spec);
+        let wish = Wish { from, request, birth, args, wait: spawn.wait, recorded };
+        if self.drains.is_own() {
+            let why = format!("{} is being drained", self.shared.name);
+            self.tell_spawned(from, request, Made::Full(why));
+            return Ok(());
+        }
         if self.shared.local.has_package(package) {
             self.spawn_here(wish, Ok(()));
             return Ok(());
@@ -233,7 +291,17 @@ impl Machines {
         if let Err(error) = package {
             return self.tell_spawned(from, request, Made::Failed(error));
         }
-        if is_recorded(&wish.birth.spec) {
+        if self.drains.is_own() {
+            // It began to while the package came.
+            let why = format!("{} is being drained", self.shared.name);
+            return self.tell_spawned(from, request, Made::Full(why));
+        }
+        if wish.wait
+            && let Err(why) = self.room_to_wait()
+        {
+            return self.tell_spawned(from, request, Made::Failed(why));
+        }
+        if wish.recorded {
             return self.make_recorded(wish);
         }
         let life = self.new_life(wish.wait);
@@ -285,10 +353,15 @@ impl Machines {
         let Some(mut asked) = asked else { return };
         match made {
             Made::Actor(id) => {
-                let handle = self.own(id, &asked.birth);
+                let handle = self.own(id, &asked.birth, asked.is_recorded());
                 asked.answer(Ok(handle));
             }
             Made::Full(_) => {
+                if asked.wait {
+                    // Not even to wait: it leaves.
+                    asked.closed.insert(from);
+                    asked.wait = false;
+                }
                 asked.tried.insert(from);
                 self.place(asked);
             }
@@ -298,8 +371,7 @@ impl Machines {
     }
 
     /// This node counts the handles of an actor that it had made.
-    fn own(&mut self, id: ActorId, birth: &Birth) -> Handle {
-        let movable = is_recorded(&birth.spec);
+    fn own(&mut self, id: ActorId, birth: &Birth, movable: bool) -> Handle {
         let about = About {
             id,
             owner: self.shared.id,
@@ -324,7 +396,7 @@ impl Machines {
         let lost: Vec<u64> = lost.map(|(request, _)| *request).collect();
         for request in lost {
             let Some(mut asked) = self.spawns.asked.remove(&request) else { continue };
-            if is_recorded(&asked.birth.spec) {
+            if asked.is_recorded() {
                 let why =
                     format!("{node} is not reached; {} may have been made", asked.birth.class);
                 asked.answer(Err(Error::Unavailable(why)));

@@ -5,7 +5,8 @@ use std::task::{Wake, Waker};
 
 use host_core::calls::{Answer, Call, CalleeEffect, CalleeEvent, Life};
 use host_core::spec::Tries;
-use host_core::{ActorId, CallId, Cause, Error, NodeId, ObjectId};
+use host_core::waits::Waiter;
+use host_core::{ActorId, CallId, Cause, Error, NodeId};
 use host_proto::node as proto;
 use host_proto::node::answer::Kind as How;
 use host_proto::node::call::Work as WireWork;
@@ -66,13 +67,19 @@ impl TakenCalls {
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
+
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 impl Machines {
     pub(crate) fn callee(&mut self, event: CalleeEvent<Work, Value>) {
-        let mut effects = Vec::new();
+        let mut effects = std::mem::take(&mut self.callee_effects);
         self.callee.handle(self.now, event, &mut effects);
-        self.later(effects.into_iter().map(Todo::Callee));
+        self.later(effects.drain(..).map(Todo::Callee));
+        self.callee_effects = effects;
     }
 
     pub(crate) fn take_call(&mut self, from: NodeId, call: proto::Call) -> Read<()> {
@@ -84,6 +91,8 @@ impl Machines {
                 method: invoke.method.into(),
                 args: self.take_args(invoke.args)?,
                 caller: sender,
+                // What makes no sense is as good as none: it changes nothing.
+                trace: call.traceparent.parse().ok(),
             },
             WireWork::Kill(kill) => Work::Kill { restart: kill.restart },
             WireWork::Release(_) => Work::Release,
@@ -148,7 +157,7 @@ impl Machines {
                 drop(guest.and_then(|guest| guest.handle.take()));
                 self.finish(id, Ok(Value::default()));
             }
-            Work::Invoke { method, args, caller } => {
+            Work::Invoke { method, args, caller, trace } => {
                 let method = match target.method_index(&method) {
                     Ok(method) => method,
                     Err(error) => return self.finish(id, Err(error)),
@@ -174,8 +183,9 @@ impl Machines {
                 };
                 self.taken.0.insert(id, taken);
                 let result = Some(result);
+                let held_up = waiting;
                 let sent =
-                    host_refs::Call { method, args, result, caller, retries, held_up: waiting };
+                    host_refs::Call { method, args, result, caller, retries, trace, held_up };
                 if let Err(error) = target.send(sent, false) {
                     self.taken.0.remove(&id);
                     self.finish(id, Err(error));
@@ -191,9 +201,11 @@ impl Machines {
         }
     }
 
-    /// The object that a call of others makes here.
-    pub(crate) fn taken_as(&self, id: CallId) -> Option<ObjectId> {
-        self.taken.0.get(&id).map(|taken| taken.result.id())
+    /// What has to go on here before a call of others is done.
+    pub(crate) fn taken_as(&self, id: CallId) -> Option<Vec<Waiter>> {
+        let taken = self.taken.0.get(&id)?;
+        let actor = taken.target.is_sequential().then(|| Waiter::Actor(taken.target.id()));
+        Some(actor.into_iter().chain([Waiter::Call(taken.result.id())]).collect())
     }
 
     pub(crate) fn begun(&mut self, call: CallId) {

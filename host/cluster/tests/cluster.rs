@@ -2,6 +2,7 @@
 //! and actors of several nodes do to each other.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod placing;
 mod world;
 
 use host_cluster::Counts;
@@ -205,6 +206,10 @@ async fn what_a_lost_node_ran_and_held_is_lost() {
     assert_eq!(within(nodes[1].member.ended()).await, host_cluster::Ended::LeaseLost);
     drop((here, there, far, stuck));
     nothing_is_left(&nodes[..1]).await;
+    // An id that is gone is gone for good: with its session goes whoever
+    // would dial it again.
+    let sessions = nodes[0].member.sessions();
+    assert!(!sessions.peers().contains(&nodes[1].id()), "{:?}", sessions.peers());
 }
 
 #[tokio::test]
@@ -308,4 +313,43 @@ async fn a_detached_actor_comes_back_on_another_node() {
     };
     assert_eq!(count, 1);
     assert_eq!(other.number(&found, "restarts").await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn an_actor_is_found_by_its_id_where_guests_could_hold_it() {
+    let control = Control::new();
+    let nodes = cluster(&control, 3).await;
+    let named = nodes[0].spawn(named("hits")).await.unwrap();
+    let detached = ActorSpec { detached: true, ..plain() };
+    let detached = nodes[0].spawn(detached).await.unwrap();
+    let restartable = ActorSpec { max_restarts: Tries::AtMost(1), ..plain() };
+    let restartable = nodes[0].spawn(restartable).await.unwrap();
+    for made in [&named, &detached, &restartable] {
+        for (at, node) in nodes.iter().enumerate() {
+            let found = within(node.member.find(made.target().id())).await.unwrap();
+            assert_eq!(node.number(&found, "count").await.unwrap(), at as u64 + 1);
+        }
+    }
+    // A handle that was found is one like any other: the last ends the actor.
+    let id = restartable.target().id();
+    let found = within(nodes[2].member.find(id)).await.unwrap();
+    drop(restartable);
+    assert_eq!(nodes[2].number(&found, "count").await.unwrap(), 4);
+    found.target().kill(false);
+    let died = nodes[2].ask(&found, "count", Args::default()).await.unwrap_err();
+    assert!(matches!(&*died, Error::Died { cause: Cause::Killed, .. }), "{died}");
+}
+
+#[tokio::test]
+async fn an_id_gives_a_node_no_right_to_an_actor_of_others() {
+    let (nodes, there) = pair().await;
+    let id = there.target().id();
+    let held = within(nodes[0].member.find(id)).await.unwrap();
+    assert_eq!(nodes[0].number(&held, "count").await.unwrap(), 1);
+    // It runs on the second node, but is the first one's: that has no record,
+    // and nobody gave the second a handle.
+    let refused = within(nodes[1].member.find(id)).await.unwrap_err();
+    assert!(matches!(&refused, Error::Invalid(why) if why.contains("no record")), "{refused}");
+    drop((held, there));
+    nothing_is_left(&nodes).await;
 }

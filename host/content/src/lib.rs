@@ -15,6 +15,8 @@
 mod channels;
 mod error;
 mod fetch;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod limits;
 mod pull;
 mod puller;

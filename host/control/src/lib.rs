@@ -30,6 +30,8 @@ mod deadline;
 mod embedded;
 mod error;
 mod etcd;
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 mod key;
 pub mod limits;

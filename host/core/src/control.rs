@@ -110,6 +110,8 @@ pub struct NodeRecord {
     pub labels: Labels,
     /// The version of the wire protocol that it speaks.
     pub protocol: u32,
+    /// Whether it is about to leave: nothing more is placed on it.
+    pub draining: bool,
 }
 
 /// What the others know of an actor that can move.
@@ -131,6 +133,9 @@ pub struct ActorRecord {
     pub name: Option<(Arc<str>, Arc<str>)>,
     /// Restarts so far.
     pub restarts: u32,
+    /// Lives that ended because their node was drained: these count as no
+    /// restart.
+    pub moves: u32,
     /// The node of its creator, with which it ends unless it is detached.
     pub owner: NodeId,
     /// What is needed to make it again elsewhere: opaque to the rules, at most

@@ -20,7 +20,7 @@ mod takeover;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,14 +35,16 @@ use crate::membership::View;
 use crate::placement::NodeView;
 
 use own::{Own, Todo};
+use takeover::Found;
 
 /// What a node knows of the cluster when something happens.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Around<'a> {
     /// Which nodes there are.
     pub view: &'a View,
-    /// The same with what is free on them, as far as known.
-    pub nodes: &'a [NodeView],
+    /// The same with what is free on them, as far as known. Asked for only when
+    /// a place is looked for: a view of all nodes costs as much as there are.
+    pub nodes: &'a dyn Fn() -> Vec<NodeView>,
 }
 
 /// Names one lookup.
@@ -70,6 +72,10 @@ pub enum Event {
     Crashed(ActorId),
     /// An actor on this node has ended for good.
     Ended(ActorId, Cause, Arc<str>),
+    /// The life of an actor on this node is over, since the node is drained:
+    /// it is moved on, or [`Effect::Start`] comes again. It counts as no
+    /// restart.
+    Drained(ActorId),
     /// An actor that was to start here finds no room. It must not start any
     /// more: it is moved on, or [`Effect::Start`] comes again.
     NoRoom(ActorId),
@@ -120,6 +126,8 @@ pub struct Directory {
     valid_until: Duration,
     asked: BTreeMap<Ticket, Question>,
     next_ticket: u64,
+    /// The open questions of [`Question::Mine`], by actor.
+    reading: BTreeSet<(ActorId, Ticket)>,
     own: BTreeMap<ActorId, Own>,
     /// What is due, and when.
     due: BTreeSet<(Duration, Due)>,
@@ -127,6 +135,10 @@ pub struct Directory {
     taking_over: usize,
     /// Actors of lost nodes, and the nodes.
     lost: BTreeMap<ActorId, NodeId>,
+    /// Actors whose end this node has recorded, the oldest first: past
+    /// [`limits::DEAD_ACTORS`] the record of the oldest is forgotten with the
+    /// next end.
+    ends: VecDeque<ActorId>,
     watching: bool,
 }
 
@@ -170,10 +182,12 @@ impl Directory {
             valid_until: Duration::ZERO,
             asked: BTreeMap::new(),
             next_ticket: 0,
+            reading: BTreeSet::new(),
             own: BTreeMap::new(),
             due: BTreeSet::from(due),
             taking_over: 0,
             lost: BTreeMap::new(),
+            ends: VecDeque::new(),
             watching: false,
         }
     }
@@ -191,6 +205,9 @@ impl Directory {
             Event::Tick => {}
             Event::Answered(ticket, answer) => {
                 if let Some(question) = self.asked.remove(&ticket) {
+                    if let Question::Mine(actor) = question {
+                        self.reading.remove(&(actor, ticket));
+                    }
                     self.answered(now, question, answer, around, effects);
                 }
             }
@@ -214,6 +231,10 @@ impl Directory {
             Event::Crashed(actor) => self.change(now, actor, Todo::Restart, around, effects),
             Event::Ended(actor, cause, message) => {
                 self.change(now, actor, Todo::End(cause, message), around, effects);
+            }
+            Event::Drained(actor) => {
+                self.count_move(actor);
+                self.change(now, actor, Todo::Move, around, effects);
             }
             Event::NoRoom(actor) => self.change(now, actor, Todo::Move, around, effects),
             Event::Lookup(id, namespace, name) => {
@@ -314,7 +335,7 @@ impl Directory {
             }),
             Question::Lost(node) => match answer {
                 Answer::Entries { entries, .. } => {
-                    self.found_lost(now, &entries, around);
+                    self.found_lost(now, &entries, Found::WithNode, around);
                 }
                 _ => {
                     self.due.insert((later, Due::Lost(node)));
@@ -322,7 +343,7 @@ impl Directory {
             },
             Question::Sweep => match answer {
                 Answer::Entries { entries, .. } => {
-                    self.found_lost(now, &entries, around);
+                    self.found_lost(now, &entries, Found::BySweep, around);
                 }
                 _ => {
                     self.due.insert((later, Due::Sweep));

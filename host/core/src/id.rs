@@ -193,6 +193,26 @@ impl FromStr for ClusterId {
     }
 }
 
+impl PackageId {
+    /// Reads what [`Display`](fmt::Display) writes; none for anything else.
+    pub fn parse(text: &str) -> Option<PackageId> {
+        let mut id = [0; 32];
+        let digits = text.as_bytes();
+        if digits.len() != 2 * id.len() {
+            return None;
+        }
+        let digit = |at: usize| match digits[at] {
+            digit @ b'0'..=b'9' => Some(digit - b'0'),
+            digit @ b'a'..=b'f' => Some(digit - b'a' + 10),
+            _ => None,
+        };
+        for (at, byte) in id.iter_mut().enumerate() {
+            *byte = digit(2 * at)? << 4 | digit(2 * at + 1)?;
+        }
+        Some(PackageId(id))
+    }
+}
+
 impl fmt::Display for PackageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -251,6 +271,11 @@ mod tests {
         let mut hash = [0; 32];
         hash[0] = 0xab;
         assert!(PackageId(hash).to_string().starts_with("ab0000"));
-        assert_eq!(PackageId(hash).to_string().len(), 64);
+        let text = PackageId(hash).to_string();
+        assert_eq!(text.len(), 64);
+        assert_eq!(PackageId::parse(&text), Some(PackageId(hash)));
+        for other in ["", "ab", &text[1..], &text.to_uppercase(), &format!("{text}0")] {
+            assert_eq!(PackageId::parse(other), None, "{other:?}");
+        }
     }
 }

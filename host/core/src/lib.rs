@@ -28,6 +28,7 @@ pub mod restart;
 pub mod session;
 pub mod spec;
 pub mod spill;
+pub mod trace;
 pub mod waits;
 
 pub use error::{Cause, Error};

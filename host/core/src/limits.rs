@@ -19,6 +19,11 @@ pub const ACTOR_MEMORY_BYTES: u64 = 256 << 20;
 /// The least memory an actor may ask for: a Rust guest starts with 17 pages.
 pub const ACTOR_MEMORY_BYTES_MIN: u64 = 2 << 20;
 
+/// Questions to its node that an actor in a worker process has open at once.
+/// Each is a future of some hundred bytes; no call has more than one that waits
+/// for long, unless its author waits for many things at once.
+pub const ACTOR_QUESTIONS: usize = 10_000;
+
 /// Elements of an actor's tables together. A Rust guest has one table entry
 /// for each function whose address is taken: some hundreds.
 pub const ACTOR_TABLE_ELEMENTS: usize = 20_000;
@@ -94,6 +99,10 @@ pub const LOG_LINES_PER_SECOND: u32 = 1_000;
 /// A package file.
 pub const PACKAGE_BYTES: u64 = 512 << 20;
 
+/// Bytes of packages that a node keeps on disk: thousands of usual ones, and
+/// 16 of the largest. Past it those go that were not asked for longest.
+pub const PACKAGES_BYTES: u64 = 8 << 30;
+
 /// An actor's construction, first and at every restart.
 pub const CONSTRUCT_TIME: Duration = Duration::from_secs(60);
 
@@ -125,6 +134,15 @@ pub const SPILL_OBJECT_BYTES: usize = INLINE_RESULT_BYTES;
 
 /// A job that ends gives its actors this long to be dropped.
 pub const JOB_END_TIME: Duration = Duration::from_secs(10);
+
+/// How long a node has to make an actor and call it, to show that it can work:
+/// a thousand times what that takes. One that needs longer has no room for
+/// more.
+pub const CANARY_TIME: Duration = Duration::from_secs(2);
+
+/// How long what was found of a node's health stands: probes that come more
+/// often cost nothing.
+pub const HEALTH_AGE: Duration = Duration::from_secs(1);
 
 /// Dead actors that are remembered, so that a stale handle can say why.
 pub const DEAD_ACTORS: usize = 10_000;
@@ -239,6 +257,16 @@ pub const KEPT_ANSWER_BYTES: usize = 16 << 20;
 /// Items or pins in one message after a lost session: 100 KB or so.
 pub const SYNC_ITEMS: usize = 4_096;
 
+/// Labels of a node. Kubernetes' own labels of a node are about ten.
+pub const LABELS: usize = 64;
+
+/// Conditions on labels that one actor may have; each is looked at for each
+/// node, in every decision.
+pub const SELECTORS: usize = 32;
+
+/// Values that one such condition may name.
+pub const SELECTED: usize = 32;
+
 /// When a node was lost, the next in line takes its actors over after so much
 /// longer, if those before it did not: well past a write to a slow control
 /// store, so that two seldom try the same.
@@ -251,6 +279,11 @@ pub const TAKEOVER_RETRY: Duration = Duration::from_secs(1);
 /// Actors of lost nodes that one node takes over at once: the control store
 /// is for everybody.
 pub const TAKEOVERS: usize = 64;
+
+/// So many nodes look after each actor of a lost node, one after the other.
+/// That all of them go within moments is left to the sweep: if every node
+/// looked, a lost node would cost a read for each of its actors and each node.
+pub const TAKEOVER_RANKS: u32 = 4;
 
 /// How often the node with the lowest id looks for actors on nodes that have
 /// gone: what nobody took over, because nobody was there to see.
@@ -266,6 +299,11 @@ pub const PROBE_INTERVAL_MAX: Duration = Duration::from_secs(5);
 
 /// Waits in one probe's path. A longer cycle is not found.
 pub const PROBE_PATH: usize = 64;
+
+/// Probes that went on along a wait and are remembered for a moment, so that
+/// ways that meet are followed once. Past it none go on for that moment: a
+/// wait is probed for again.
+pub const PROBES_PASSED: usize = 10_000;
 
 /// Probes that one probe becomes on a node.
 pub const PROBE_FANOUT: usize = 64;

@@ -53,6 +53,9 @@ pub enum Event {
     Changed(Change),
     /// The watch broke, or what it should tell of is not kept any more.
     WatchLost,
+    /// The node is about to leave: its record says so from now on, also under
+    /// another id.
+    Drain,
 }
 
 /// What is to be done.
@@ -76,6 +79,8 @@ pub enum Effect {
     Ended(NodeId),
     /// Another node, or this one, is there.
     Joined(Arc<NodeRecord>),
+    /// What a node says of itself has changed.
+    Changed(Arc<NodeRecord>),
     /// A node has gone for good.
     Left(Arc<NodeRecord>),
     /// The store belongs to another cluster, or to none any more: nothing is
@@ -121,6 +126,19 @@ struct Member {
     renewing: Option<(Ticket, Duration)>,
     /// Whether its movable actors have been stopped since the last renewal.
     stopped: bool,
+    /// The write that says that it drains.
+    saying: Saying,
+}
+
+/// How far the others were told that this node drains.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Saying {
+    /// There is nothing to tell, or it is told.
+    Done,
+    /// To be written then.
+    Due(Duration),
+    /// Being written.
+    Asked(Ticket),
 }
 
 impl Membership {
@@ -152,6 +170,14 @@ impl Membership {
                 self.leave_if_gone(now, effects);
             }
             Event::WatchLost => self.view_at = Some(now),
+            Event::Drain => {
+                self.config.record.draining = true;
+                if let State::Member(member) = &mut self.state
+                    && member.saying == Saying::Done
+                {
+                    member.saying = Saying::Due(now);
+                }
+            }
         }
         self.act(now, effects);
     }
@@ -163,7 +189,11 @@ impl Membership {
             State::Member(member) => {
                 let renew = member.renewing.is_none().then_some(member.renew_at);
                 let stop = (!member.stopped).then_some(member.until);
-                renew.into_iter().chain(stop).min()
+                let say = match member.saying {
+                    Saying::Due(at) => Some(at),
+                    Saying::Done | Saying::Asked(_) => None,
+                };
+                renew.into_iter().chain(stop).chain(say).min()
             }
             _ => None,
         };
@@ -184,6 +214,15 @@ impl Membership {
     pub fn lease(&self) -> Option<LeaseId> {
         match &self.state {
             State::Member(member) => Some(member.lease),
+            _ => None,
+        }
+    }
+
+    /// Until when what this node runs is surely nobody else's, on its own
+    /// clock.
+    pub fn valid_until(&self) -> Option<Duration> {
+        match &self.state {
+            State::Member(member) => Some(member.until),
             _ => None,
         }
     }
@@ -218,6 +257,19 @@ impl Membership {
                 }
             }
             _ => {}
+        }
+        if let State::Member(Member { id, lease, saying: Saying::Due(at), .. }) = &self.state
+            && *at <= now
+        {
+            let (id, lease) = (*id, *lease);
+            let record = NodeRecord { id, ..self.config.record.clone() };
+            let guards = vec![Guard::Present(Key::Node(id))];
+            let value = Value::Node(Arc::new(record));
+            let writes = vec![Write::Put(Key::Node(id), value, Some(lease))];
+            let ticket = self.ask(Request::Commit { guards, writes }, effects);
+            if let State::Member(member) = &mut self.state {
+                member.saying = Saying::Asked(ticket);
+            }
         }
         if self.viewing.is_none() && self.view_at.is_some_and(|at| at <= now) {
             self.view_at = None;
@@ -258,6 +310,9 @@ impl Membership {
                     // It may have been written: that record ends with its lease.
                     _ => self.start_again(now),
                 }
+            }
+            State::Member(member) if member.saying == Saying::Asked(ticket) => {
+                self.said(now, &answer);
             }
             State::Member(_) => self.renewed(now, ticket, &answer, effects),
             _ => {}
@@ -336,7 +391,12 @@ impl Membership {
         let renew_at = since.saturating_add(limits::LEASE_TTL / limits::LEASE_RENEWALS);
         // A wiped store is recognised from now on.
         self.config.cluster = Expect::Known(cluster);
-        let member = Member { id, lease, until, renew_at, renewing: None, stopped: false };
+        let saying = match self.config.record.draining {
+            true => Saying::Due(now),
+            false => Saying::Done,
+        };
+        let (renewing, stopped) = (None, false);
+        let member = Member { id, lease, until, renew_at, renewing, stopped, saying };
         self.state = State::Member(member);
         effects.push(Effect::Registered(id, cluster, until));
         self.view_at = Some(now);
@@ -370,6 +430,16 @@ impl Membership {
             }
             _ => member.renew_at = now.saturating_add(limits::CONTROL_RETRY),
         }
+    }
+
+    /// The write that says that this node drains was answered. A record that is
+    /// gone is seen by the view.
+    fn said(&mut self, now: Duration, answer: &Answer) {
+        let State::Member(member) = &mut self.state else { return };
+        member.saying = match answer {
+            Answer::Committed(_) | Answer::Refused { .. } => Saying::Done,
+            _ => Saying::Due(now.saturating_add(limits::CONTROL_RETRY)),
+        };
     }
 
     fn viewed(&mut self, now: Duration, answer: Answer, effects: &mut Vec<Effect>) {

@@ -5,6 +5,7 @@
 //! grants what it really has. Neither starts or moves anything. A [`group`]
 //! places several things at once.
 
+mod devices;
 pub mod group;
 mod labels;
 mod ledger;
@@ -12,10 +13,14 @@ mod reason;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+use std::sync::Arc;
+
 use crate::id::NodeId;
 use crate::limits;
 use crate::resources::{Amount, Resources, Shortage};
 
+pub use devices::GPUS;
 pub use labels::{Labels, Selector, Test};
 pub use ledger::{Ledger, Reserve};
 pub use reason::Reason;
@@ -24,9 +29,6 @@ pub use reason::Reason;
 /// ten-thousandths, before the next is begun; past it, actors are spread
 /// (Ray's default strategy and threshold).
 const PACKED_SHARE: u64 = 5_000;
-
-/// The resource whose nodes are left to those who ask for it.
-const GPUS: &str = "gpus";
 
 /// A node as the one who places sees it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,6 +45,8 @@ pub struct NodeView {
     pub labels: Labels,
     /// Actors on it, so that those that ask for nothing can be spread too.
     pub actors: u32,
+    /// Whether it is about to leave: nothing more goes there.
+    pub draining: bool,
 }
 
 /// What an actor asks of the node it will live on.
@@ -58,8 +62,10 @@ pub struct Request {
     pub preferred: Vec<Selector>,
 }
 
-/// Which of several nodes that would do.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+/// Which of several nodes that would do. A node is named as people do it, by
+/// its name or by an id such as `n2`: so that one that started again, under
+/// its name, is still meant.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub enum Strategy {
     /// Up to half full, the one with the lowest id; then the least full.
     #[default]
@@ -67,9 +73,9 @@ pub enum Strategy {
     /// The one with the fewest actors, then the least full.
     Spread,
     /// This one, or none.
-    Only(NodeId),
+    Only(Arc<str>),
     /// This one if it has room, else as with `Pack`.
-    Rather(NodeId),
+    Rather(Arc<str>),
 }
 
 /// Where an actor goes.
@@ -124,6 +130,13 @@ pub fn decide(request: &Request, nodes: &[NodeView]) -> Decision {
     if busy.is_empty() { Decision::Never(impossible(request, nodes)) } else { Decision::Wait(busy) }
 }
 
+/// Of each node, why the request cannot go there now; none for one where it
+/// can. For people, in the order of the view.
+pub fn against_each(request: &Request, nodes: &[NodeView]) -> Vec<Reason> {
+    let why = |node: &NodeView| against(request, node).or_else(|| busy(&request.resources, node));
+    nodes.iter().filter_map(why).collect()
+}
+
 /// The decision in a sentence for people, naming things and numbers.
 pub fn explain(request: &Request, decision: &Decision) -> String {
     match decision {
@@ -142,12 +155,31 @@ fn rank(request: &Request, node: &NodeView) -> Rank {
     let fullest = fullest.max().unwrap_or(0);
     let spread = request.strategy == Strategy::Spread;
     Rank {
-        elsewhere: matches!(request.strategy, Strategy::Rather(wanted) if wanted != node.id),
+        elsewhere: matches!(&request.strategy, Strategy::Rather(wanted) if !node.is(wanted)),
         unlike: request.preferred.iter().map(|selector| !selector.matches(&node.labels)).collect(),
         wastes_gpus: asked.get(GPUS) == Amount::ZERO && node.total.get(GPUS) != Amount::ZERO,
         actors: if spread { node.actors } else { 0 },
         crowding: if spread || fullest > PACKED_SHARE { fullest } else { 0 },
         id: node.id,
+    }
+}
+
+impl fmt::Display for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Strategy::Pack => f.write_str("pack"),
+            Strategy::Spread => f.write_str("spread"),
+            Strategy::Only(node) => write!(f, "on-node {node}"),
+            Strategy::Rather(node) => write!(f, "near-node {node}"),
+        }
+    }
+}
+
+impl NodeView {
+    /// Whether people mean this node: by its name, or by its id.
+    pub fn is(&self, wanted: &str) -> bool {
+        let id = || wanted.strip_prefix('n')?.parse().ok().map(NodeId);
+        self.name == wanted || id() == Some(self.id)
     }
 }
 
@@ -157,17 +189,26 @@ impl Request {
         Request { resources, ..Request::default() }
     }
 
+    /// Whether it asks for nothing but room: then every node that does not
+    /// drain may be taken.
+    pub fn is_plain(&self) -> bool {
+        self.strategy == Strategy::Pack && self.required.is_empty() && self.preferred.is_empty()
+    }
+
     /// Whether the node may be taken, if it has room.
-    fn admits(&self, node: &NodeView) -> bool {
+    pub fn admits(&self, node: &NodeView) -> bool {
         self.objection(node).is_none()
     }
 
     /// Why the node may not be taken, however much room it has.
     fn objection(&self, node: &NodeView) -> Option<Reason> {
-        if let Strategy::Only(wanted) = self.strategy
-            && wanted != node.id
+        if let Strategy::Only(wanted) = &self.strategy
+            && !node.is(wanted)
         {
-            return Some(Reason::NotAsked { node: node.name.clone(), wanted });
+            return Some(Reason::NotAsked { node: node.name.clone(), wanted: wanted.clone() });
+        }
+        if node.draining {
+            return Some(Reason::Draining { node: node.name.clone() });
         }
         let unlike = |selector: &&Selector| !selector.matches(&node.labels);
         let selector = self.required.iter().find(unlike)?.clone();
@@ -188,10 +229,11 @@ fn impossible(request: &Request, nodes: &[NodeView]) -> Vec<Reason> {
     if nodes.is_empty() {
         return vec![Reason::NoNodes];
     }
-    if let Strategy::Only(wanted) = request.strategy
-        && !nodes.iter().any(|node| node.id == wanted)
-    {
-        return vec![Reason::NoSuchNode(wanted)];
+    if let Strategy::Only(wanted) = &request.strategy {
+        match nodes.iter().find(|node| node.is(wanted)) {
+            None => return vec![Reason::NoSuchNode(wanted.clone())],
+            Some(node) => return against(request, node).into_iter().collect(),
+        }
     }
     let largest = |name: &str| nodes.iter().map(|node| node.total.get(name)).max();
     let nowhere: Vec<Reason> = asked
@@ -203,14 +245,16 @@ fn impossible(request: &Request, nodes: &[NodeView]) -> Vec<Reason> {
     if !nowhere.is_empty() {
         return nowhere;
     }
-    let lacks = |node: &NodeView| {
-        if let Some(objection) = request.objection(node) {
-            return Some(objection);
-        }
-        let shortage = asked.first_shortage(&node.total)?;
-        Some(Reason::TooSmall { node: node.name.clone(), shortage })
-    };
-    nodes.iter().filter_map(lacks).collect()
+    nodes.iter().filter_map(|node| against(request, node)).collect()
+}
+
+/// Why a node will never do.
+fn against(request: &Request, node: &NodeView) -> Option<Reason> {
+    if let Some(objection) = request.objection(node) {
+        return Some(objection);
+    }
+    let shortage = request.resources.first_shortage(&node.total)?;
+    Some(Reason::TooSmall { node: node.name.clone(), shortage })
 }
 
 fn listed(reasons: &[Reason]) -> String {

@@ -40,7 +40,8 @@ pub enum Message {
     Probe {
         /// From the wait it began with; never empty.
         path: Vec<Hop>,
-        /// What the last of them waits for.
+        /// What the last of them waits for: a call at you, by the object it
+        /// makes.
         target: Waiter,
     },
     /// These wait for each other in a circle, if each still waits: look at
@@ -60,13 +61,18 @@ pub enum Message {
 pub enum Event {
     /// Time has passed; to be given at [`Probes::wake_at`].
     Tick,
-    /// A wait with that number began, for something on another node. It is
-    /// in [`Waits`] already.
+    /// A wait with that number is, among others, for something on another
+    /// node. It is in [`Waits`] already. Said again when the thing is to be
+    /// found on yet another node.
     Began(Waiter, u64, Waiter, NodeId),
     /// A wait that began so is over.
     Ended(u64),
     /// A node sent a message.
     Received(Message),
+    /// A node sent a probe for a call that is here and not over: these have to
+    /// go on before it is. Said instead of `Received`, since only who has the
+    /// call knows; of one that is over, or not here yet, nothing is said.
+    Probed(Vec<Hop>, Vec<Waiter>),
 }
 
 /// What is to be done.
@@ -82,15 +88,20 @@ pub enum Effect {
 #[derive(Clone, Debug)]
 pub struct Probes {
     local: NodeId,
+    /// By the number of the wait.
     remote: BTreeMap<u64, Remote>,
     due: BTreeSet<(Duration, u64)>,
+    /// By the wait that a probe began with and the wait here that it went on
+    /// along: when. Ways that meet are not followed twice: there can be
+    /// exponentially many.
+    passed: BTreeMap<(Hop, u64), Duration>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Remote {
     waiter: Waiter,
-    target: Waiter,
-    node: NodeId,
+    /// What it waits for on other nodes, and where that is.
+    targets: BTreeMap<Waiter, NodeId>,
     /// The time until the next probe, doubled with each.
     delay: Duration,
 }
@@ -98,7 +109,8 @@ struct Remote {
 impl Probes {
     /// A node where nobody waits.
     pub fn new(local: NodeId) -> Probes {
-        Probes { local, remote: BTreeMap::new(), due: BTreeSet::new() }
+        let (remote, due) = (BTreeMap::new(), BTreeSet::new());
+        Probes { local, remote, due, passed: BTreeMap::new() }
     }
 
     /// Takes an event at `now`, with the waits of this node as they are, and
@@ -113,14 +125,13 @@ impl Probes {
         match event {
             Event::Tick => self.tick(now, effects),
             Event::Began(waiter, number, target, node) => {
-                let delay = limits::PROBE_AFTER;
-                self.remote.insert(number, Remote { waiter, target, node, delay });
-                self.due.insert((now.saturating_add(delay), number));
+                self.began(now, waiter, number).targets.insert(target, node);
             }
             Event::Ended(number) => drop(self.remote.remove(&number)),
             Event::Received(Message::Probe { path, target }) => {
-                self.probed(path, target, waits, effects);
+                self.probed(now, &path, &[target], waits, effects);
             }
+            Event::Probed(path, targets) => self.probed(now, &path, &targets, waits, effects),
             Event::Received(Message::Confirm { path, next }) => {
                 self.confirm(path, next, waits, effects);
             }
@@ -133,6 +144,15 @@ impl Probes {
         self.due.first().map(|(at, _)| *at)
     }
 
+    fn began(&mut self, now: Duration, waiter: Waiter, number: u64) -> &mut Remote {
+        let due = &mut self.due;
+        self.remote.entry(number).or_insert_with(|| {
+            let delay = limits::PROBE_AFTER;
+            due.insert((now.saturating_add(delay), number));
+            Remote { waiter, targets: BTreeMap::new(), delay }
+        })
+    }
+
     fn tick(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         while let Some((at, number)) = self.due.first().copied() {
             if at > now {
@@ -143,40 +163,67 @@ impl Probes {
             remote.delay = (remote.delay * 2).min(limits::PROBE_INTERVAL_MAX);
             self.due.insert((now.saturating_add(remote.delay), number));
             let hop = Hop { node: self.local, wait: number, waiter: remote.waiter };
-            let probe = Message::Probe { path: vec![hop], target: remote.target };
-            effects.push(Effect::Send(remote.node, probe));
+            for (target, node) in remote.targets.iter().take(limits::PROBE_FANOUT) {
+                let probe = Message::Probe { path: vec![hop], target: *target };
+                effects.push(Effect::Send(*node, probe));
+            }
         }
     }
 
-    /// A probe for `target`: it goes on along everything that waits for it
-    /// here, and out along what waits for other nodes.
-    fn probed(&mut self, path: Vec<Hop>, target: Waiter, waits: &Waits, effects: &mut Vec<Effect>) {
-        let began = path[0];
+    /// A probe for what these hold up: it goes on along everything that waits
+    /// for it here, and out along what waits for other nodes.
+    fn probed(
+        &mut self,
+        now: Duration,
+        path: &[Hop],
+        targets: &[Waiter],
+        waits: &Waits,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(began) = path.first().copied() else { return };
         let mut sent = 0;
-        let mut seen = BTreeSet::from([target]);
-        let mut to_visit = vec![(target, path)];
+        let mut seen: BTreeSet<Waiter> = targets.iter().copied().collect();
+        let mut to_visit: Vec<_> = seen.iter().map(|target| (*target, path.to_vec())).collect();
         while let Some((waiter, path)) = to_visit.pop() {
             if began.node == self.local && began.waiter == waiter {
                 self.confirm(path, 0, waits, effects);
                 continue;
             }
             for (number, on) in waits.of(waiter) {
-                if path.len() >= limits::PROBE_PATH || sent >= limits::PROBE_FANOUT {
-                    return;
+                if path.len() >= limits::PROBE_PATH || !self.passes(now, began, number) {
+                    continue;
                 }
                 let mut path = path.clone();
                 path.push(Hop { node: self.local, wait: number, waiter });
-                if let Some(remote) = self.remote.get(&number) {
+                let remote = self.remote.get(&number);
+                for (target, node) in remote.iter().flat_map(|remote| &remote.targets) {
+                    if sent >= limits::PROBE_FANOUT {
+                        return;
+                    }
                     sent += 1;
-                    let probe = Message::Probe { path, target: remote.target };
-                    effects.push(Effect::Send(remote.node, probe));
-                    continue;
+                    let probe = Message::Probe { path: path.clone(), target: *target };
+                    effects.push(Effect::Send(*node, probe));
                 }
                 for next in on.iter().filter(|next| seen.insert(**next)) {
                     to_visit.push((*next, path.clone()));
                 }
             }
         }
+    }
+
+    /// Whether a probe may go on along a wait: not if one that began with the
+    /// same wait has just done so.
+    fn passes(&mut self, now: Duration, began: Hop, number: u64) -> bool {
+        let recent = |at: &Duration| now < at.saturating_add(limits::PROBE_AFTER / 2);
+        if self.passed.len() >= limits::PROBES_PASSED {
+            self.passed.retain(|_, at| recent(at));
+        }
+        let before = self.passed.get(&(began, number));
+        if before.is_some_and(recent) || self.passed.len() >= limits::PROBES_PASSED {
+            return false;
+        }
+        self.passed.insert((began, number), now);
+        true
     }
 
     /// Looks at the waits of this node; the first that has ended ends it all.

@@ -3,6 +3,7 @@
 
 use crate::error::Error;
 use crate::limits;
+use crate::placement::{GPUS, Request, Selector, Strategy};
 use crate::resources::{Amount, Resources};
 
 /// How many calls of one actor may be in progress.
@@ -34,6 +35,11 @@ pub struct Options {
     pub memory: Option<u64>,
     /// Custom resources to reserve.
     pub resources: Vec<(String, f64)>,
+    /// Which of several nodes.
+    pub strategy: Option<Strategy>,
+    /// Conditions on the node's labels, as [`Selector::parse_all`] reads them;
+    /// those of a call site take the place of all that the class gives.
+    pub labels: Vec<String>,
     /// Restarts after a crash; -1: no bound.
     pub max_restarts: Option<i32>,
     /// Further tries of a call after a crash; -1: no bound.
@@ -55,6 +61,10 @@ pub struct Options {
 pub struct ActorSpec {
     /// What is reserved on its node.
     pub resources: Resources,
+    /// Which of several nodes.
+    pub strategy: Strategy,
+    /// What its node's labels must be.
+    pub labels: Vec<Selector>,
     /// The limit of its memories together, in bytes.
     pub memory_bytes_max: u64,
     /// Restarts after a crash.
@@ -95,6 +105,8 @@ impl Options {
             gpus: self.gpus.or(base.gpus),
             memory: self.memory.or(base.memory),
             resources,
+            strategy: self.strategy.or_else(|| base.strategy.clone()),
+            labels: if self.labels.is_empty() { base.labels.clone() } else { self.labels },
             max_restarts: self.max_restarts.or(base.max_restarts),
             max_retries: self.max_retries.or(base.max_retries),
             max_concurrency: self.max_concurrency.or(base.max_concurrency),
@@ -125,8 +137,14 @@ impl Options {
         }
         let namespace = self.namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.into());
         check_name("namespace", &namespace)?;
+        let strategy = self.strategy.unwrap_or_default();
+        if let Strategy::Only(node) | Strategy::Rather(node) = &strategy {
+            check_name("node", node)?;
+        }
         Ok(ActorSpec {
             resources,
+            strategy,
+            labels: selectors(&self.labels)?,
             memory_bytes_max,
             max_restarts: tries("max_restarts", self.max_restarts)?,
             max_retries: tries("max_retries", self.max_retries)?,
@@ -146,13 +164,18 @@ impl Options {
             )));
         }
         let mut resources = Resources::default();
-        let named = [("cpus", self.cpus), ("gpus", self.gpus)];
+        let named = [("cpus", self.cpus), (GPUS, self.gpus)];
         let custom = self.resources.iter().map(|(name, amount)| (name.as_str(), Some(*amount)));
         for (name, amount) in named.into_iter().chain(custom) {
             check_name("resource", name)?;
             let Some(amount) = amount else { continue };
             let amount = Amount::from_f64(amount)
                 .ok_or_else(|| Error::Invalid(format!("{name} = {amount} is not an amount")))?;
+            if name == GPUS && amount.floor() > 0 && Amount::whole(amount.floor()) != Some(amount) {
+                return Err(Error::Invalid(format!(
+                    "gpus = {amount} makes no sense: a part of one GPU, or whole ones"
+                )));
+            }
             resources.set(name, amount);
         }
         if let Some(bytes) = self.memory {
@@ -163,6 +186,30 @@ impl Options {
         }
         Ok(resources)
     }
+}
+
+impl ActorSpec {
+    /// What it asks of the node it will live on.
+    pub fn request(&self) -> Request {
+        Request {
+            resources: self.resources.clone(),
+            strategy: self.strategy.clone(),
+            required: self.labels.clone(),
+            preferred: Vec::new(),
+        }
+    }
+}
+
+fn selectors(texts: &[String]) -> Result<Vec<Selector>, Error> {
+    let mut selectors = Vec::new();
+    for text in texts {
+        selectors.extend(Selector::parse_all(text)?);
+        if selectors.len() > limits::SELECTORS {
+            let most = limits::SELECTORS;
+            return Err(Error::Invalid(format!("more than {most} conditions on labels")));
+        }
+    }
+    Ok(selectors)
 }
 
 /// Reads a number of tries: -1 has no bound, other negative numbers are
@@ -238,17 +285,24 @@ mod tests {
             cpus: Some(1.0),
             max_restarts: Some(3),
             resources: vec![("tpu".into(), 1.0)],
+            labels: vec!["zone=a".into()],
+            strategy: Some(Strategy::Spread),
             ..Options::default()
         };
         let site = Options {
             cpus: Some(2.0),
             resources: vec![("tpu".into(), 4.0), ("disk".into(), 1.0)],
+            labels: vec!["disk=ssd".into(), "zone in (a, b)".into()],
             ..Options::default()
         };
         let merged = site.over(&class);
         assert_eq!(merged.cpus, Some(2.0));
         assert_eq!(merged.max_restarts, Some(3));
         assert_eq!(merged.resources, [("tpu".into(), 4.0), ("disk".into(), 1.0)]);
+        let request = merged.resolve(Concurrency::Sequential).unwrap().request();
+        assert_eq!(request.strategy, Strategy::Spread);
+        let required: Vec<String> = request.required.iter().map(Selector::to_string).collect();
+        assert_eq!(required, ["disk=ssd", "zone in (a, b)"]);
     }
 
     #[test]
@@ -273,6 +327,8 @@ mod tests {
             (Options { max_pending_calls: Some(0), ..Options::default() }, "max_pending_calls"),
             (Options { name: Some(String::new()), ..Options::default() }, "name"),
             (Options { namespace: Some("a\nb".into()), ..Options::default() }, "namespace"),
+            (Options { labels: vec!["a like b".into()], ..Options::default() }, "a like b"),
+            (Options { strategy: Some(Strategy::Only("".into())), ..Options::default() }, "node"),
         ];
         for (options, name) in bad {
             let error = options.resolve(Concurrency::Sequential).unwrap_err();

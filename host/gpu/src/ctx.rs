@@ -28,12 +28,6 @@ impl Drop for Watch {
     }
 }
 
-/// The data of a store whose guests may have a GPU.
-pub trait GpuView: Send {
-    /// The guest's GPU.
-    fn gpu(&mut self) -> &mut GpuCtx;
-}
-
 /// How the bindings find a [`GpuCtx`] in a store.
 pub(crate) struct HasGpu;
 

@@ -23,6 +23,13 @@ pub enum Wanted {
     Nothing,
 }
 
+impl Wanted {
+    /// GPUs, and software too if so.
+    pub fn with_software(software: bool) -> Wanted {
+        if software { Wanted::GpusAndSoftware } else { Wanted::Gpus }
+    }
+}
+
 /// One GPU.
 #[derive(Clone)]
 pub struct Adapter {
@@ -43,9 +50,9 @@ pub struct About {
     pub driver: String,
     /// Its place on the bus, such as `0000:01:00.0`, if it has one.
     pub bus: Option<String>,
-    /// The largest buffer it can have, in bytes. Vulkan does not say through
-    /// wgpu how much memory there is in all.
-    pub max_buffer_bytes: u64,
+    /// Its memory in bytes: of a GPU that shares the processor's, or is a
+    /// program, what its driver lets it use of that.
+    pub memory_bytes: u64,
 }
 
 /// Kinds of GPUs.
@@ -100,7 +107,7 @@ impl Adapter {
             backend: info.backend.to_str(),
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
             bus: Some(info.device_pci_bus_id).filter(|bus| !bus.is_empty()),
-            max_buffer_bytes: wgpu.limits().max_buffer_size,
+            memory_bytes: memory::bytes(&wgpu).unwrap_or_else(|| wgpu.limits().max_buffer_size),
             name: info.name,
         };
         Adapter { wgpu, about }
@@ -113,6 +120,32 @@ impl Adapter {
 
     pub(crate) fn wgpu(&self) -> &wgpu::Adapter {
         &self.wgpu
+    }
+}
+
+/// wgpu does not tell how much memory a GPU has; its driver does.
+#[allow(unsafe_code, reason = "Vulkan's own functions are unsafe to call")]
+mod memory {
+    use wgpu::hal::api::Vulkan;
+
+    /// Vulkan's VK_MEMORY_HEAP_DEVICE_LOCAL_BIT.
+    const DEVICE_LOCAL: u32 = 1;
+
+    /// The sum of the heaps that are the device's own; none if it is not
+    /// driven by Vulkan.
+    pub(super) fn bytes(adapter: &wgpu::Adapter) -> Option<u64> {
+        // SAFETY: the adapter is only looked at, and lives as long as the
+        // guard.
+        let adapter = unsafe { adapter.as_hal::<Vulkan>() }?;
+        let instance = adapter.shared_instance().raw_instance();
+        // SAFETY: the physical device is of this instance, which the adapter
+        // keeps alive.
+        let memory = unsafe {
+            instance.get_physical_device_memory_properties(adapter.raw_physical_device())
+        };
+        let heaps = memory.memory_heaps_as_slice().iter();
+        let own = heaps.filter(|heap| heap.flags.as_raw() & DEVICE_LOCAL != 0);
+        Some(own.map(|heap| heap.size).sum()).filter(|bytes| *bytes > 0)
     }
 }
 

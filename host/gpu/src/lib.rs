@@ -7,22 +7,18 @@
 //!
 //! ```
 //! # async fn f() -> wasmtime::Result<()> {
-//! use host_gpu::{Devices, GpuCtx, GpuView, Grant, Wanted};
+//! use host_gpu::{Devices, GpuCtx, Grant, Wanted};
 //! use wasmtime::component::Linker;
 //! use wasmtime::{Engine, Store};
 //!
 //! struct Data { gpu: GpuCtx }
-//!
-//! impl GpuView for Data {
-//!     fn gpu(&mut self) -> &mut GpuCtx { &mut self.gpu }
-//! }
 //!
 //! let devices = Devices::find(Wanted::Gpus).await;
 //! let grant = devices.all().first().map(|gpu| Grant::new(gpu.clone(), 1 << 30));
 //!
 //! let engine = Engine::default();
 //! let mut linker = Linker::<Data>::new(&engine);
-//! host_gpu::add_to_linker(&mut linker)?;
+//! host_gpu::add_to_linker(&mut linker, |data| &mut data.gpu)?;
 //! let store = Store::new(&engine, Data { gpu: GpuCtx::new(grant) });
 //! # drop(store);
 //! # Ok(())
@@ -62,20 +58,24 @@ mod host;
 mod limits;
 mod objects;
 
-pub use ctx::{GpuCtx, GpuView};
+pub use ctx::GpuCtx;
 pub use device::drain;
 pub use devices::{About, Adapter, Devices, Kind, Wanted};
 pub use grant::Grant;
 
 use wasmtime::component::Linker;
 
-/// Gives guests `wasi:webgpu`.
+/// Gives guests `wasi:webgpu`. `find` says where in a store's data its guest's
+/// GPU is.
 ///
 /// Its asynchronous functions need an engine with the component model's
 /// concurrency support.
 ///
 /// # Errors
 /// If the linker has it already.
-pub fn add_to_linker<T: GpuView + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    bindings::webgpu::add_to_linker::<T, ctx::HasGpu>(linker, T::gpu)
+pub fn add_to_linker<T: Send + 'static>(
+    linker: &mut Linker<T>,
+    find: fn(&mut T) -> &mut GpuCtx,
+) -> wasmtime::Result<()> {
+    bindings::webgpu::add_to_linker::<T, ctx::HasGpu>(linker, find)
 }

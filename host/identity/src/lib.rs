@@ -58,6 +58,8 @@ mod certificate;
 mod change;
 mod enrolment;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod hex;
 mod holding;
 pub mod join;

@@ -13,7 +13,7 @@
 
 /// The version of the contracts between hosts, and between clients and hosts.
 /// Raised when an older host could misread a newer one.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// A module with what the compiler made of a contract.
 macro_rules! contract {
@@ -23,6 +23,7 @@ macro_rules! contract {
             missing_docs,
             rustdoc::all,
             clippy::allow_attributes_without_reason,
+            clippy::large_enum_variant,
             clippy::too_many_lines,
             reason = "generated; the documentation is in the contract"
         )]

@@ -16,6 +16,8 @@
 //! `host/proto/proto/records.proto`.
 
 mod failure;
+#[doc(hidden)]
+pub mod fuzzing;
 mod key;
 mod limits;
 mod records;

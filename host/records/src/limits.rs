@@ -36,13 +36,13 @@ pub(crate) const ADDRESS_BYTES_MAX: usize = 264;
 pub(crate) const RESOURCES_MAX: usize = limits::RESERVED_RESOURCES + 3;
 
 /// Labels of a node.
-pub(crate) const LABELS_MAX: usize = 64;
+pub(crate) const LABELS_MAX: usize = limits::LABELS;
 
 /// Required and preferred conditions on labels, each.
-pub(crate) const SELECTORS_MAX: usize = 32;
+pub(crate) const SELECTORS_MAX: usize = limits::SELECTORS;
 
 /// Values that one condition admits.
-pub(crate) const SELECTED_MAX: usize = 32;
+pub(crate) const SELECTED_MAX: usize = limits::SELECTED;
 
 /// Bytes of the story of an actor's end: what a guest may say, and the words
 /// around it.

@@ -1,9 +1,10 @@
 //! A counted handle to an actor, and the call one sends through it.
 
 use std::sync::Arc;
-use std::task::Context;
+use std::task::Context as TaskContext;
 
 use host_core::spec::Tries;
+use host_core::trace::Context;
 use host_core::{ActorId, Error};
 
 use crate::{Args, ObjectRef};
@@ -39,7 +40,7 @@ pub trait Target: Send + Sync {
     /// Runs the call that makes `object` right here, if the actor is idle and
     /// the call is the next one; else like [`Target::wake`]. If the call has
     /// to wait, it goes on in the actor's own task.
-    fn run_inline(self: Arc<Self>, object: &ObjectRef, cx: &mut Context<'_>);
+    fn run_inline(self: Arc<Self>, object: &ObjectRef, cx: &mut TaskContext<'_>);
 
     /// Settles the call that makes `object` with `why`; it will not run, or
     /// stops soon.
@@ -73,6 +74,8 @@ pub struct Call {
     /// How often it may be tried again after a crash; none: as the actor's
     /// options say.
     pub retries: Option<Tries>,
+    /// What it is done under, if that is traced.
+    pub trace: Option<Context>,
     /// Announces, for as long as the call waits for its arguments, what it
     /// waits for.
     pub held_up: Option<Arc<dyn Send + Sync>>,

@@ -9,12 +9,14 @@
 mod args;
 pub mod drops;
 mod handle;
+mod live;
 mod object;
 mod value;
 mod wait;
 
 pub use args::{ArgValues, Args};
 pub use handle::{Call, Handle, Target};
+pub use live::live_objects;
 pub use object::{Fetch, Fetching, ObjectRef, Outcome, Producer, WeakObjectRef};
 pub use value::{Attached, Value};
 pub use wait::{all_ready, some_ready};

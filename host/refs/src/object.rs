@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 use host_core::{Error, ObjectId};
 use parking_lot::Mutex;
 
+use super::live::Live;
 use super::wait::WaitSet;
 use crate::{Target, Value};
 
@@ -50,6 +51,8 @@ struct Object {
     /// Of an object of another node: gives the borrow back when it is dropped.
     #[allow(dead_code, reason = "held for its drop")]
     borrow: Option<Box<dyn Send + Sync>>,
+    /// Counts it; held for its drop.
+    live: Live,
     /// A plain lock: it is held for a few instructions, never across a wait.
     state: Mutex<State>,
 }
@@ -88,21 +91,33 @@ impl ObjectRef {
     /// A new object that `producer` will make.
     pub fn pending(id: ObjectId, producer: Producer) -> ObjectRef {
         let state = Mutex::new(State::Pending(Waiters::None));
-        ObjectRef(Arc::new(Object { id, producer: Some(producer), borrow: None, state }))
+        ObjectRef(Arc::new(Object {
+            id,
+            producer: Some(producer),
+            borrow: None,
+            live: Live::new(),
+            state,
+        }))
     }
 
     /// An object of another node, which will say how it turns out. `borrow`
     /// lives as long as there is a reference to it.
     pub fn borrowed(id: ObjectId, borrow: Box<dyn Send + Sync>) -> ObjectRef {
         let state = Mutex::new(State::Pending(Waiters::None));
-        ObjectRef(Arc::new(Object { id, producer: None, borrow: Some(borrow), state }))
+        ObjectRef(Arc::new(Object {
+            id,
+            producer: None,
+            borrow: Some(borrow),
+            live: Live::new(),
+            state,
+        }))
     }
 
     /// A new object that is ready. `keep` lives as long as the bytes are in
     /// memory: the store's account of them.
     pub fn ready(id: ObjectId, value: Value, keep: Option<Box<dyn Send>>) -> ObjectRef {
         let state = Mutex::new(State::Ready(value, keep));
-        ObjectRef(Arc::new(Object { id, producer: None, borrow: None, state }))
+        ObjectRef(Arc::new(Object { id, producer: None, borrow: None, live: Live::new(), state }))
     }
 
     /// A reference that does not count.
@@ -206,12 +221,12 @@ impl ObjectRef {
     /// The last reference gives the value itself.
     pub fn into_outcome(self) -> Result<Outcome, ObjectRef> {
         match Arc::try_unwrap(self.0) {
-            Ok(Object { id, producer, borrow, state }) => match state.into_inner() {
+            Ok(Object { id, producer, borrow, live, state }) => match state.into_inner() {
                 State::Ready(value, _) => Ok(Ok(value)),
                 State::Failed(error) => Ok(Err(error)),
                 state => {
                     let state = Mutex::new(state);
-                    Err(ObjectRef(Arc::new(Object { id, producer, borrow, state })))
+                    Err(ObjectRef(Arc::new(Object { id, producer, borrow, live, state })))
                 }
             },
             Err(shared) => {

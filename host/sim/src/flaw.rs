@@ -27,10 +27,24 @@ pub enum Flaw {
     OverReserve,
     /// The control store forgets names when it is away.
     LoseNames,
+    /// Reservations are never released.
+    KeepReservation,
+    /// Probes for call cycles are not sent.
+    DropProbes,
+    /// Waits that are over stay announced.
+    StaleWaits,
+    /// A node that refuses a bundle counts as one that keeps it.
+    HalfGroups,
+    /// Nobody lets go of the bundles of a group.
+    KeepBundles,
+    /// Strict strategies of groups are taken as the others.
+    LooseGroups,
+    /// What is asked of a node's labels is not looked at.
+    AnyNode,
 }
 
 /// All of them.
-pub const ALL: [Flaw; 11] = [
+pub const ALL: [Flaw; 18] = [
     Flaw::TakeTwice,
     Flaw::RetryAll,
     Flaw::SkipSelfStop,
@@ -42,4 +56,11 @@ pub const ALL: [Flaw; 11] = [
     Flaw::KeepPin,
     Flaw::OverReserve,
     Flaw::LoseNames,
+    Flaw::KeepReservation,
+    Flaw::DropProbes,
+    Flaw::StaleWaits,
+    Flaw::HalfGroups,
+    Flaw::KeepBundles,
+    Flaw::LooseGroups,
+    Flaw::AnyNode,
 ];

@@ -5,7 +5,9 @@
 //! is an [`Out`].
 
 mod actors;
+mod groups;
 mod member;
+mod waiting;
 mod work;
 
 use std::time::Duration;
@@ -17,7 +19,7 @@ use host_core::membership::{Config, Effect, Event, Expect, Membership};
 use host_core::placement::Labels;
 use host_core::resources::{Amount, Resources};
 use host_core::session::{LinkId, Packet};
-use host_core::{ActorId, CallId, NodeId};
+use host_core::{ActorId, CallId, GroupId, NodeId};
 
 use crate::flaw::Flaw;
 use crate::message::Message;
@@ -31,6 +33,7 @@ pub(crate) use member::Member;
 pub(crate) enum Asker {
     Membership,
     Directory(NodeId),
+    Groups(NodeId),
 }
 
 /// What comes to a node.
@@ -47,7 +50,11 @@ pub(crate) enum Input {
     Packet(NodeId, LinkId, Packet<Message>),
     Finish(NodeId, ActorId, CallId),
     DropHold(NodeId, Item),
+    /// A question about a group is asked again; whether it is to be removed.
+    GroupAgain(NodeId, GroupId, bool),
     Work,
+    /// Work is over: room is made for what still waits for some.
+    WindDown,
 }
 
 /// What leaves a node.
@@ -76,13 +83,26 @@ pub(crate) struct Ctx<'a> {
 /// A process on a box.
 pub(crate) struct Host {
     pub(crate) name: String,
+    labels: Labels,
     membership: Membership,
     pub(crate) member: Option<Member>,
 }
 
 /// What every box of the model has.
 pub(crate) fn total() -> Resources {
-    [("cpus", Amount::from_f64(8.0).expect("an amount"))].into_iter().collect()
+    cpus(8.0)
+}
+
+pub(crate) fn cpus(count: f64) -> Resources {
+    [("cpus", Amount::from_f64(count).expect("an amount"))].into_iter().collect()
+}
+
+/// What the boxes are labelled with: each of three zones has a third of them,
+/// and every second box has a disk.
+fn labels(at: usize) -> Labels {
+    let zone = ("zone", ["a", "b", "c"][at % 3]);
+    let disk = at.is_multiple_of(2).then_some(("disk", "ssd"));
+    [zone].into_iter().chain(disk).collect()
 }
 
 impl Host {
@@ -93,11 +113,12 @@ impl Host {
             name: name.as_str().into(),
             addresses: vec![at.to_string().into()],
             total: total(),
-            labels: Labels::default(),
+            labels: labels(at),
             protocol: 1,
+            draining: false,
         };
         let membership = Membership::new(Config { record, cluster });
-        Host { name, membership, member: None }
+        Host { name, labels: labels(at), membership, member: None }
     }
 
     pub(crate) fn handle(&mut self, ctx: &mut Ctx<'_>, input: Input) {
@@ -144,7 +165,7 @@ impl Host {
                     ctx.out.push(Out::Watch(Asker::Membership, Prefix::Nodes, revision));
                 }
                 Effect::Registered(id, _, until) => {
-                    let mut member = Member::new(id);
+                    let mut member = Member::new(id, self.membership.lease(), self.labels.clone());
                     member.valid_until(ctx, view, until);
                     self.member = Some(member);
                 }
@@ -173,7 +194,7 @@ impl Host {
                         member.node_gone(ctx, view, record.id, &record.name);
                     }
                 }
-                Effect::Joined(_) | Effect::Foreign(_) => {}
+                Effect::Joined(_) | Effect::Changed(_) | Effect::Foreign(_) => {}
             }
         }
     }

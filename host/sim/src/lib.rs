@@ -8,14 +8,17 @@
 //!
 //! Start with [`run`]; `world` has the loop, `host` one node.
 
+mod counts;
 pub mod flaw;
 mod host;
 mod message;
 mod oracle;
 mod plan;
 pub mod scale;
+pub mod sweep;
 mod world;
 
+pub use counts::{Counts, Fact};
 pub use flaw::Flaw;
-pub use oracle::{Counts, Promise, Violation};
+pub use oracle::{Promise, Violation};
 pub use world::{Outcome, Trace, run};

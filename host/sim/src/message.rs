@@ -2,9 +2,11 @@
 
 use host_core::calls::{Answer, Call};
 use host_core::lending::{Item, Message as Loan, PinId};
+use host_core::placement::Request;
+use host_core::probes::Message as Probe;
 use host_core::resources::Resources;
 use host_core::spec::Tries;
-use host_core::{ActorId, CallId};
+use host_core::{ActorId, CallId, GroupId};
 
 /// What a call in the model does.
 #[derive(Clone, PartialEq, Debug)]
@@ -13,12 +15,17 @@ pub(crate) struct Body {
     pub(crate) refs: Vec<(Item, Option<PinId>)>,
     /// An actor that the callee passes the refs on to, and its mobility.
     pub(crate) onward: Option<(ActorId, bool)>,
+    /// Actors of which the callee calls the first, and waits for it; that one
+    /// calls the next.
+    pub(crate) asks: Vec<(ActorId, bool)>,
 }
 
 /// What an actor of the model is.
 #[derive(Clone, Debug)]
 pub(crate) struct Spec {
-    pub(crate) resources: Resources,
+    pub(crate) request: Request,
+    /// Where its room is, if that is a bundle.
+    pub(crate) bundle: Option<(GroupId, u32)>,
     pub(crate) max_restarts: Tries,
     pub(crate) movable: bool,
     pub(crate) name: Option<String>,
@@ -32,4 +39,13 @@ pub(crate) enum Message {
     Loan(Loan),
     Spawn(u64, Spec),
     Spawned(u64, Result<ActorId, String>),
+    Probe(Probe),
+    /// Keep a bundle, and the answer.
+    Prepare(GroupId, u32, Resources),
+    Prepared(GroupId, u32, Result<(), String>),
+    /// The bundles of a group are for good, or not any more.
+    Commit(GroupId),
+    Abort(GroupId),
+    /// What became of this group of yours?
+    Doubt(GroupId),
 }

@@ -1,13 +1,23 @@
 //! What is promised, and whether it was kept.
 
+mod cycles;
+mod places;
+mod records;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
-use host_core::control::{ActorState, Key, Store, Value};
+use host_core::control::Store;
 use host_core::lending::Item;
-use host_core::resources::Resources;
 use host_core::spec::Tries;
 use host_core::{ActorId, CallId, NodeId};
+
+use crate::counts::{Counts, Fact};
+
+use cycles::Cycles;
+use places::Places;
+use records::Records;
 
 /// A promise that was broken, and how.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,6 +47,12 @@ pub enum Promise {
     Held,
     /// What nobody holds is freed.
     Leak,
+    /// Who waits for each other in a circle is told in time, and nobody else.
+    Cycles,
+    /// The bundles of a group are all there or none, as its strategy says.
+    Groups,
+    /// What runs on a node may run there.
+    Conditions,
 }
 
 /// What happened in a run, as far as promises go.
@@ -50,46 +66,16 @@ pub(crate) struct Oracle {
     last: BTreeMap<(ActorId, ActorId, NodeId), u64>,
     /// The highest life that was started.
     lives: BTreeMap<ActorId, u32>,
-    /// What runs where.
-    running: BTreeMap<(NodeId, ActorId), Resources>,
-    /// Actors that were acknowledged as recorded.
-    recorded: BTreeSet<ActorId>,
-    /// Actors whose end was acknowledged.
-    ended: BTreeSet<ActorId>,
+    /// Nodes that crashed or have no lease any more.
+    over: BTreeSet<NodeId>,
+    records: Records,
+    places: Places,
+    cycles: Cycles,
+    /// The time of the step.
+    pub(crate) now: Duration,
+    /// Since when no fault is, or has just been; it may lie ahead.
+    pub(crate) well_since: Duration,
     pub(crate) counts: Counts,
-}
-
-/// How much happened.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct Counts {
-    /// Calls that were submitted.
-    pub calls: u64,
-    /// Calls that have a value.
-    pub ran: u64,
-    /// Further runs of calls with retries.
-    pub reruns: u64,
-    /// Lives after the first.
-    pub restarts: u64,
-    /// Refs that were passed between nodes.
-    pub refs: u64,
-    /// Steps of the simulation.
-    pub steps: u64,
-    /// Transactions that wrote to the control store.
-    pub writes: u64,
-}
-
-impl Counts {
-    /// Counts those of another run too.
-    pub fn add(&mut self, other: Counts) {
-        let Counts { calls, ran, reruns, restarts, refs, steps, writes } = other;
-        self.calls += calls;
-        self.ran += ran;
-        self.reruns += reruns;
-        self.restarts += restarts;
-        self.refs += refs;
-        self.steps += steps;
-        self.writes += writes;
-    }
 }
 
 #[derive(Clone, Debug)]
@@ -115,12 +101,12 @@ impl Oracle {
     }
 
     pub(crate) fn submitted(&mut self, id: CallId, retries: Tries) {
-        self.counts.calls += 1;
+        self.counts[Fact::Calls] += 1;
         self.calls.insert(id, Seen { retries, runs: 0, settled: false });
     }
 
     pub(crate) fn settled(&mut self, id: CallId, ok: bool) {
-        self.counts.ran += u64::from(ok);
+        self.counts[Fact::Ran] += u64::from(ok);
         let Some(seen) = self.calls.get_mut(&id) else { return };
         let (again, unseen) = (seen.settled, ok && seen.runs == 0);
         seen.settled = true;
@@ -151,7 +137,7 @@ impl Oracle {
         seen.runs += 1;
         let (runs, retries) = (seen.runs, seen.retries);
         if runs > 1 {
-            self.counts.reruns += 1;
+            self.counts[Fact::Reruns] += 1;
         }
         if runs > 1 && !retries.allow(runs - 2) {
             self.broken(
@@ -162,91 +148,49 @@ impl Oracle {
         let last = self.last.entry((caller, target, id.node)).or_default();
         let before = *last;
         *last = before.max(id.seq);
-        if runs == 1 && id.seq < before {
+        let newest = self.lives.get(&target).copied().unwrap_or(0);
+        let outlived = life.is_some_and(|life| life < newest);
+        if runs == 1 && id.seq < before && !(outlived && self.relaxed) {
             let seen = format!("{id} of {caller} to {target} ran after c{before}");
             self.broken(Promise::Order, seen);
         }
-        let newest = self.lives.get(&target).copied().unwrap_or(0);
-        if life.is_some_and(|life| life < newest) && !self.relaxed {
+        if outlived && !self.relaxed {
             let seen = format!("{id} ran in life {life:?} of {target} after {newest} was started");
             self.broken(Promise::OneLife, seen);
         }
     }
 
-    pub(crate) fn started(
-        &mut self,
-        node: NodeId,
-        actor: ActorId,
-        life: u32,
-        resources: &Resources,
-        total: &Resources,
-    ) {
+    pub(crate) fn started(&mut self, actor: ActorId, life: u32) {
         if life > 0 {
-            self.counts.restarts += 1;
+            self.counts[Fact::Restarts] += 1;
             let newest = self.lives.insert(actor, life).unwrap_or(0);
             if newest >= life {
                 let seen = format!("{actor} was started in life {life} after {newest}");
                 self.broken(Promise::OneLife, seen);
             }
         }
-        if self.ended.contains(&actor) {
+        if self.has_ended(actor) {
             self.broken(Promise::Records, format!("{actor} was started after its end"));
         }
-        self.running.insert((node, actor), resources.clone());
-        let here = self.running.range(on(node)).map(|(_, resources)| resources);
-        let sum = here.fold(Resources::default(), |sum, resources| sum.add(resources));
-        if !sum.fits(total) {
-            self.broken(Promise::Room, format!("{node} runs {sum} and has {total}"));
-        }
-    }
-
-    pub(crate) fn stopped(&mut self, node: NodeId, actor: ActorId) {
-        self.running.remove(&(node, actor));
     }
 
     pub(crate) fn node_over(&mut self, node: NodeId) {
-        self.running.retain(|(on, _), _| *on != node);
+        self.over.insert(node);
+        self.places_of_node_over(node);
+        self.waits_of_node_over(node);
         self.caller_gone(node);
     }
 
-    pub(crate) fn recorded(&mut self, actor: ActorId) {
-        self.recorded.insert(actor);
-    }
-
-    pub(crate) fn end_recorded(&mut self, actor: ActorId) {
-        self.ended.insert(actor);
+    /// What has to hold after every step.
+    pub(crate) fn check_step(&mut self, store: &Store) {
+        self.check_touched(store);
+        self.check_cycles();
     }
 
     pub(crate) fn lost(&mut self, item: Item, holder_gone: bool) {
         if !holder_gone {
             self.broken(Promise::Held, format!("{item:?} was lost"));
         }
-    }
-
-    /// Whether the store still has what was acknowledged.
-    pub(crate) fn check_records(&mut self, store: &Store) {
-        let mut broken = Vec::new();
-        for actor in &self.recorded {
-            let record = match store.get(&Key::Actor(*actor)).map(|entry| &entry.value) {
-                Some(Value::Actor(record)) => record,
-                _ => {
-                    broken.push(format!("the record of {actor} is gone"));
-                    continue;
-                }
-            };
-            let dead = matches!(record.state, ActorState::Dead { .. });
-            if self.ended.contains(actor) && !dead {
-                broken.push(format!("{actor} lives after its end"));
-            }
-            if let (false, Some((namespace, name))) = (dead, record.name.clone()) {
-                let text = name.clone();
-                let holder = store.get(&Key::Name { namespace, name }).map(|entry| &entry.value);
-                if holder != Some(&Value::Name(*actor)) {
-                    broken.push(format!("name {text} of {actor} is {holder:?}"));
-                }
-            }
-        }
-        broken.into_iter().for_each(|seen| self.broken(Promise::Records, seen));
     }
 
     /// What has to hold when faults have ended and time has passed.
@@ -258,10 +202,4 @@ impl Oracle {
             self.broken(Promise::OneResult, seen);
         }
     }
-}
-
-fn on(node: NodeId) -> std::ops::RangeInclusive<(NodeId, ActorId)> {
-    let least = ActorId { node: NodeId(0), seq: 0 };
-    let most = ActorId { node: NodeId(u32::MAX), seq: u64::MAX };
-    (node, least)..=(node, most)
 }

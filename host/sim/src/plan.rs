@@ -43,6 +43,8 @@ pub(crate) enum Fault {
     CutFromStore,
     StoreLosesLease,
     BreakWatch,
+    /// Packets come twice, or before what was sent earlier.
+    Disorder,
 }
 
 impl Plan {
@@ -60,7 +62,9 @@ impl Plan {
             boxes,
             busy,
             end: busy + Duration::from_secs(65),
-            fault_every: Duration::from_millis(*rng.choice(&[500, 1_500, 4_000]).expect("some")),
+            fault_every: Duration::from_millis(
+                *rng.choice(&[500, 1_500, 4_000, 25_000]).expect("some"),
+            ),
             work_every: Duration::from_millis(*rng.choice(&[30, 100, 300]).expect("some")) * pace,
             drift_ppm: *rng.choice(&[0, 1_000, 50_000]).expect("some"),
             loses_leases: rng.u32(0..8) == 0,
@@ -76,8 +80,9 @@ impl Plan {
             48..55 => Fault::Crash,
             55..67 => Fault::Pause,
             67..74 => Fault::StoreSlow,
-            74..78 => Fault::StoreAway,
-            78..92 => Fault::CutFromStore,
+            74..77 => Fault::StoreAway,
+            77..82 => Fault::Disorder,
+            82..92 => Fault::CutFromStore,
             92..95 if self.loses_leases => Fault::StoreLosesLease,
             _ => Fault::BreakWatch,
         }

@@ -16,9 +16,10 @@ use host_core::placement::NodeView;
 use host_core::resources::Resources;
 use host_core::{ActorId, NodeId};
 
+use crate::counts::{Counts, Fact};
 use crate::flaw::Flaw;
 use crate::host::{Ctx, Host, Input, Out};
-use crate::oracle::{Counts, Oracle, Promise, Violation};
+use crate::oracle::{Oracle, Promise, Violation};
 use crate::plan::Plan;
 
 use net::Links;
@@ -89,7 +90,8 @@ struct World {
     now: Duration,
     order: u64,
     queue: BinaryHeap<Reverse<(Duration, u64)>>,
-    happens: BTreeMap<u64, Happens>,
+    /// Boxed, since it is moved about.
+    happens: BTreeMap<u64, Box<Happens>>,
     rng: Rng,
     plan: Plan,
     flaw: Option<Flaw>,
@@ -99,7 +101,6 @@ struct World {
     storage: Storage,
     oracle: Oracle,
     shared: Shared,
-    checked: Duration,
 }
 
 impl Shared {
@@ -146,6 +147,7 @@ impl Shared {
             free: self.free.get(&record.id).unwrap_or(&record.total).clone(),
             labels: record.labels.clone(),
             actors: 0,
+            draining: record.draining,
         });
         views.collect()
     }
@@ -177,7 +179,6 @@ impl World {
             flaw,
             trace,
             boxes,
-            checked: Duration::ZERO,
         };
         for at in 0..world.boxes.len() {
             let later = Duration::from_millis(world.rng.u64(0..500));
@@ -192,25 +193,25 @@ impl World {
         if self.trace == Trace::Print {
             println!("{:?}", self.plan);
         }
+        let skewed = self.boxes.iter().filter(|this| this.drift_ppm != 0);
+        self.oracle.counts[Fact::SkewedClocks] = skewed.count() as u64;
         while let Some(Reverse((at, order))) = self.queue.pop() {
             let Some(happens) = self.happens.remove(&order) else { continue };
             if at > self.plan.end || !self.oracle.violations.is_empty() {
                 break;
             }
             self.now = at;
-            self.oracle.counts.steps += 1;
-            self.step(happens);
-            if at >= self.checked + Duration::from_secs(1) {
-                self.checked = at;
-                self.oracle.check_records(&self.storage.store);
-            }
+            self.oracle.now = at;
+            self.oracle.counts[Fact::Steps] += 1;
+            self.step(*happens);
+            self.oracle.check_step(&self.storage.store);
             self.print_notes();
         }
         if self.oracle.violations.is_empty() {
             self.now = self.plan.end;
             self.check_end();
         }
-        self.oracle.counts.writes = self.storage.store.revision().0;
+        self.oracle.counts[Fact::Writes] = self.storage.store.revision().0;
         Outcome {
             violations: self.oracle.violations,
             counts: self.oracle.counts,
@@ -220,7 +221,7 @@ impl World {
 
     fn schedule(&mut self, at: Duration, happens: Happens) {
         self.order += 1;
-        self.happens.insert(self.order, happens);
+        self.happens.insert(self.order, Box::new(happens));
         self.queue.push(Reverse((at, self.order)));
     }
 
@@ -231,7 +232,12 @@ impl World {
             Happens::StoreWakes => self.store_wakes(),
             Happens::Fault => self.fault(),
             Happens::Work(at) => {
-                if self.now < self.plan.busy {
+                if self.now >= self.plan.busy {
+                    let next = self.now + WIND_DOWN;
+                    self.schedule(next, Happens::Work(at));
+                    let start = self.boxes[at].start;
+                    self.input(at, start, Input::WindDown);
+                } else {
                     let mean = self.plan.work_every.as_micros() as u64;
                     let next = self.now + Duration::from_micros(self.rng.u64(0..2 * mean));
                     self.schedule(next, Happens::Work(at));
@@ -314,6 +320,7 @@ impl World {
         this.cluster = Expect::Known(CLUSTER);
         this.wake_at = None;
         let start = this.start;
+        self.oracle.counts[Fact::Recoveries] += u64::from(start > 0);
         self.note(|| format!("box {at} starts"));
         self.input(at, start, Input::Wake);
     }
@@ -334,6 +341,8 @@ impl World {
     fn check_end(&mut self) {
         self.oracle.check_records(&self.storage.store);
         self.oracle.check_end();
+        self.oracle.check_groups(&self.storage.store);
+        let mut free = Vec::new();
         let mut seen = Vec::new();
         for this in &self.boxes {
             let Some(host) = &this.host else { continue };
@@ -342,6 +351,7 @@ impl World {
                 continue;
             };
             let id = member.id;
+            free.push((id, member.ledger.total().clone(), member.ledger.free().clone()));
             if member.lending.counts() != (0, 0, 0) {
                 let (owned, borrowed, pins) = member.lending.counts();
                 let text = format!("{id} owns {owned}, borrows {borrowed}, pins {pins}");
@@ -359,11 +369,17 @@ impl World {
                 seen.push((Promise::Leak, format!("{id} has {unacked} frames to send")));
             }
         }
+        for (id, total, free) in free {
+            self.oracle.check_free(id, &total, &free);
+        }
         for (promise, text) in seen {
             self.oracle.broken(promise, text);
         }
     }
 }
+
+/// How often room is made once work has ended.
+const WIND_DOWN: Duration = Duration::from_secs(5);
 
 const CLUSTER: ClusterId = ClusterId(0xc1);
 

@@ -1,26 +1,31 @@
 //! Seeds that have to pass, and broken rules that have to be noticed.
 
-use host_sim::{Flaw, Promise, Trace, run};
+use host_sim::sweep::sweep;
+use host_sim::{Fact, Flaw, Promise, Trace, run};
 
-/// Enough to see every kind of fault; thousands run in CI by the binary.
-const SEEDS: u64 = 12;
+/// So many pass for every change.
+const SEEDS: u64 = 2_000;
 
 /// A broken rule is noticed within so many seeds.
-const FLAWED_SEEDS: u64 = 60;
+const FLAWED_SEEDS: u64 = 100;
 
 #[test]
 fn promises_are_kept() {
-    for seed in 0..SEEDS {
-        let outcome = run(seed, None, Trace::Quiet);
-        assert_eq!(outcome.violations, [], "cargo run -p host-sim -- --seed {seed} --trace");
-        assert!(outcome.counts.ran > 0, "seed {seed} did nothing");
+    let done = sweep(0..SEEDS, None, Trace::Quiet);
+    println!("{}", done.counts);
+    assert!(done.failed.is_empty(), "{}", done.report());
+    let [small, middle, large] = done.sizes;
+    assert!(small > 1_000 && middle > 100 && large > 50, "{:?}", done.sizes);
+    for fact in Fact::ALL {
+        let least = if fact == Fact::LeasesLost { 50 } else { 500 };
+        assert!(done.counts[fact] >= least, "{fact:?} happened {} times", done.counts[fact]);
     }
 }
 
 #[test]
 fn a_seed_always_gives_the_same_run() {
     let runs = [(); 2].map(|()| run(3, None, Trace::Quiet).counts);
-    assert_eq!(format!("{:?}", runs[0]), format!("{:?}", runs[1]));
+    assert_eq!(runs[0], runs[1]);
 }
 
 /// Breaks a rule until the oracle sees it.
@@ -85,6 +90,41 @@ fn actors_without_a_reservation_are_noticed() {
 }
 
 #[test]
+fn reservations_that_are_kept_are_noticed() {
+    check(Flaw::KeepReservation, &[Promise::Leak]);
+}
+
+#[test]
 fn names_that_are_forgotten_are_noticed() {
     check(Flaw::LoseNames, &[Promise::Records]);
+}
+
+#[test]
+fn a_cycle_that_nobody_is_told_of_is_noticed() {
+    check(Flaw::DropProbes, &[Promise::Cycles]);
+}
+
+#[test]
+fn a_cycle_through_waits_that_are_over_is_noticed() {
+    check(Flaw::StaleWaits, &[Promise::Cycles]);
+}
+
+#[test]
+fn a_group_with_a_bundle_that_was_refused_is_noticed() {
+    check(Flaw::HalfGroups, &[Promise::Groups]);
+}
+
+#[test]
+fn bundles_that_are_kept_are_noticed() {
+    check(Flaw::KeepBundles, &[Promise::Leak]);
+}
+
+#[test]
+fn a_group_that_lies_otherwise_than_asked_is_noticed() {
+    check(Flaw::LooseGroups, &[Promise::Groups]);
+}
+
+#[test]
+fn an_actor_where_it_may_not_be_is_noticed() {
+    check(Flaw::AnyNode, &[Promise::Conditions]);
 }

@@ -9,13 +9,15 @@ use tokio::time::Instant;
 use super::life::{self, End};
 use super::mail::refuse;
 use super::target::{Actor, Life, Order, Phase, Role, Running, Task};
+use crate::meters::Count;
 use host_refs::{Target, Value, drops};
 
 impl Actor {
     /// Carries out an order, after the life it was for is gone.
     pub(super) fn obey(self: &Arc<Self>, order: Order) {
         match order {
-            Order::End(cause) => self.die_of(cause),
+            Order::End(cause, None) => self.die_of(cause),
+            Order::End(cause, Some(story)) => self.die(cause, story),
             Order::Crash(error) => self.crashed(error, Cause::Crashed),
             Order::Restart => self.crashed(self.restarted(), Cause::Killed),
         }
@@ -40,7 +42,7 @@ impl Actor {
     /// front, others get the error, and another incarnation follows if one is
     /// left; else the actor ends with `cause`.
     fn crashed(self: &Arc<Self>, error: Error, cause: Cause) {
-        let now = self.env.now();
+        let (now, meters) = (self.env.now(), self.env.meters());
         let failed = Arc::new(error.clone());
         let (lost, delay) = {
             let mut shared = self.shared.lock();
@@ -55,16 +57,17 @@ impl Actor {
                     return self.die_of(cause);
                 }
                 drop(shared);
-                running.into_iter().for_each(|running| running.fail(failed.clone()));
+                running.into_iter().for_each(|running| running.fail(failed.clone(), meters));
                 return self.die(cause, error.to_string());
             };
             let (again, lost) = running.into_iter().partition::<Vec<_>, _>(Running::may_retry);
+            meters.add(Count::RETRIED, again.len() as u64);
             shared.mail.put_back(again.into_iter().filter_map(|running| running.retry).collect());
             shared.life = Life::Here(life::begin(self.clone(), incarnation));
             shared.not_before = (!delay.is_zero()).then(|| Instant::now() + delay);
             (lost, delay)
         };
-        lost.into_iter().for_each(|running| running.fail(failed.clone()));
+        lost.into_iter().for_each(|running| running.fail(failed.clone(), meters));
         self.env.restarting(self, &error, delay);
         self.wake();
     }
@@ -93,7 +96,7 @@ impl Actor {
             let life = std::mem::replace(&mut shared.life, Life::Gone);
             ((running, left), std::mem::replace(&mut shared.task, Task::None), life)
         };
-        running.into_iter().for_each(|running| running.fail(death.clone()));
+        running.into_iter().for_each(|running| running.fail(death.clone(), self.env.meters()));
         refuse(left, &death);
         match &self.role {
             Role::Driver { done, .. } => {

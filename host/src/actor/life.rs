@@ -9,9 +9,12 @@ use host_core::spec::{Concurrency, Tries};
 use host_core::{Cause, Error, limits};
 use parking_lot::Mutex;
 
+use super::body::Body;
 use super::target::{Actor, Phase, Role, Running};
+use crate::meters::Count;
 use crate::sandbox::{Answer, Birth, CallSlot, Caller, Identity, Instance, Job, Place, Stop};
 use crate::store::small;
+use crate::trace::{self, Span};
 use host_refs::{ArgValues, Args, Call, ObjectRef, Outcome};
 
 /// The future of one incarnation.
@@ -37,30 +40,46 @@ pub(super) fn begin(actor: Arc<Actor>, incarnation: u32) -> LifeFuture {
 
 async fn live(actor: Arc<Actor>, incarnation: u32) -> End {
     actor.shared.lock().phase = Phase::Starting;
-    let place = match place(&actor).await {
-        Ok(place) => place,
-        Err(cause) => return End::Done(cause),
-    };
-    let mut instance = match Instance::new(birth(&actor, incarnation, place)).await {
-        Ok(instance) => instance,
-        Err(error) => return End::Unborn(error),
+    let mut body = match body(&actor, incarnation).await {
+        Ok(body) => body,
+        Err(end) => return end,
     };
     let concurrency = match &actor.role {
-        Role::Driver { args, .. } => {
+        Role::Driver { args, trace: parent, .. } => {
             actor.shared.lock().phase = Phase::Running;
-            return End::Driver(run(&mut instance, args.clone()).await);
+            let Body::Here(instance) = &mut body else { unreachable!("drivers have no seat") };
+            let mut span = trace::is_on().then(|| actor.span(0, *parent)).flatten();
+            instance.slot().begin(None, span.as_ref().map(Span::context));
+            let done = run(instance, args.clone()).await;
+            if let (Some(span), Err(error)) = (&mut span, &done) {
+                span.failed(error.kind());
+            }
+            return End::Driver(done);
         }
         Role::Class { args, .. } => {
-            if let Err(error) = construct(&actor, &mut instance, birth_args(&actor, args)).await {
+            if let Err(error) = construct(&actor, &mut body, birth_args(&actor, args)).await {
                 return End::Unborn(error);
             }
             actor.class_info().map_or(Concurrency::Sequential, |class| class.concurrency)
         }
     };
     match concurrency {
-        Concurrency::Sequential => one_by_one(actor, instance).await,
-        Concurrency::Concurrent => many_at_once(actor, instance).await,
+        Concurrency::Sequential => one_by_one(actor, body).await,
+        Concurrency::Concurrent => many_at_once(actor, body).await,
     }
+}
+
+/// Its instance, in this process or in another.
+async fn body(actor: &Arc<Actor>, incarnation: u32) -> Result<Body, End> {
+    if let Some(seat) = actor.env.seat(actor) {
+        // Boxed, so that the common way needs little room. A process that
+        // fails is a crash, which the next may not share.
+        let begun = Box::pin(async { seat.await?.begin(actor, caller(actor, incarnation)).await });
+        return begun.await.map_err(End::Crashed);
+    }
+    let place = place(actor).await.map_err(End::Done)?;
+    let instance = Instance::new(birth(actor, incarnation, place)).await.map_err(End::Unborn)?;
+    Ok(Body::Here(instance))
 }
 
 /// A place for its instance; or why it needs none any more. Most have one at
@@ -83,22 +102,27 @@ async fn place(actor: &Actor) -> Result<Place, Cause> {
     .await
 }
 
-fn birth(actor: &Arc<Actor>, incarnation: u32, place: Place) -> Birth {
+fn caller(actor: &Actor, incarnation: u32) -> Caller {
     let identity = Identity {
         label: actor.label.clone(),
         job: actor.job,
         node: actor.env.node(),
+        node_name: actor.env.name(),
+        node_labels: actor.env.labels(),
         namespace: actor.spec.namespace.clone(),
         name: actor.spec.name.clone(),
         incarnation,
         is_driver: actor.is_driver(),
     };
-    let me = actor.me.clone();
+    Caller { identity, package: actor.package.clone(), me: actor.me.clone() }
+}
+
+fn birth(actor: &Arc<Actor>, incarnation: u32, place: Place) -> Birth {
     Birth {
         code: actor.package.code.clone(),
         place,
         services: actor.env.services(),
-        caller: Arc::new(Caller { identity, package: actor.package.clone(), me }),
+        caller: Arc::new(caller(actor, incarnation)),
         memory_bytes_max: actor.spec.memory_bytes_max,
         profile: actor.env.profile(),
         output: actor.output(),
@@ -112,9 +136,9 @@ async fn run(instance: &mut Instance, args: Vec<String>) -> Result<(), Error> {
     }
 }
 
-async fn construct(actor: &Actor, instance: &mut Instance, args: Args) -> Result<(), Error> {
+async fn construct(actor: &Actor, body: &mut Body, args: Args) -> Result<(), Error> {
     let args = values(args).await.map_err(|error| (*error).clone())?;
-    let constructed = instance.construct(&actor.label.class, args);
+    let constructed = body.construct(&actor.label.class, args);
     match tokio::time::timeout(limits::CONSTRUCT_TIME, constructed).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(stop)) => Err(stop.into_error()),
@@ -145,10 +169,20 @@ async fn values(args: Args) -> Result<ArgValues, Arc<Error>> {
 }
 
 /// The life of a sequential actor.
-async fn one_by_one(actor: Arc<Actor>, mut instance: Instance) -> End {
-    let slot = instance.slot().clone();
+async fn one_by_one(actor: Arc<Actor>, mut body: Body) -> End {
+    let slot = body.slot().clone();
     loop {
-        let call = match next(&actor, &slot).await {
+        let next = next(&actor, &slot);
+        let next = match &mut body {
+            Body::Here(_) => next.await,
+            // Both arms only wait: nothing is lost when the other wins.
+            Body::Apart(apart) => tokio::select! {
+                biased;
+                next = next => next,
+                error = Box::pin(apart.gone()) => return End::Crashed(error),
+            },
+        };
+        let call = match next {
             Ok(call) => call,
             Err(cause) => return End::Done(cause),
         };
@@ -157,14 +191,14 @@ async fn one_by_one(actor: Arc<Actor>, mut instance: Instance) -> End {
             Err(error) => Err(error),
             Ok(args) => {
                 let name = actor.method_label(call.method);
-                match instance.invoke(call.method, name, args).await {
+                match body.invoke(call.method, name, args).await {
                     Ok(value) => Ok(value),
                     Err(Stop::Answered(error)) => Err(error),
                     Err(Stop::Crashed(error)) => return End::Crashed(*error),
                 }
             }
         };
-        actor.settle(call.result, call.method, outcome).await;
+        actor.settle(call.result, call.method, &slot, outcome).await;
     }
 }
 
@@ -174,7 +208,7 @@ async fn next(actor: &Actor, slot: &Arc<CallSlot>) -> Result<Call, Cause> {
         let mut shared = actor.shared.lock();
         if shared.phase == Phase::Running {
             shared.calls_done += 1;
-            shared.running.clear();
+            shared.running.drain(..).for_each(|running| running.finish(actor.env.meters()));
             slot.end();
         }
         shared.phase = Phase::Idle;
@@ -191,7 +225,7 @@ async fn next(actor: &Actor, slot: &Arc<CallSlot>) -> Result<Call, Cause> {
         };
         shared.allowance -= 1;
         shared.phase = Phase::Running;
-        let (running, call) = Running::begin(queued, slot.clone(), actor.spec.max_retries);
+        let (running, call) = Running::begin(queued, slot.clone(), actor);
         shared.running.push(running);
         Poll::Ready(Ok(call))
     })
@@ -199,10 +233,10 @@ async fn next(actor: &Actor, slot: &Arc<CallSlot>) -> Result<Call, Cause> {
 }
 
 /// The life of an async actor.
-async fn many_at_once(actor: Arc<Actor>, mut instance: Instance) -> End {
+async fn many_at_once(actor: Arc<Actor>, mut body: Body) -> End {
     let most = actor.spec.max_concurrency;
     let jobs = actor.clone();
-    match instance.serve(most, async move || next_job(&jobs).await).await {
+    match body.serve(most, async move || next_job(&jobs).await).await {
         Ok(()) => End::Done(actor.shared.lock().closing.unwrap_or(Cause::Exited)),
         Err(error) => End::Crashed(error),
     }
@@ -228,7 +262,7 @@ async fn next_job(actor: &Arc<Actor>) -> Option<Job> {
         let slot = Arc::new(CallSlot::default());
         // It has begun, and still waits for its arguments.
         let held_up = queued.call.held_up.take();
-        let (running, call) = Running::begin(queued, slot.clone(), actor.spec.max_retries);
+        let (running, call) = Running::begin(queued, slot.clone(), actor);
         shared.running.push(running);
         Poll::Ready(Some((call, slot, held_up)))
     })
@@ -238,10 +272,13 @@ async fn next_job(actor: &Arc<Actor>) -> Option<Job> {
     let (actor, mine) = (actor.clone(), slot.clone());
     let done = move |outcome| -> Answer<'static, ()> {
         Box::pin(async move {
-            actor.settle(result, method, outcome).await;
+            actor.settle(result, method, &mine, outcome).await;
             let mut shared = actor.shared.lock();
             shared.calls_done += 1;
-            shared.running.retain(|running| !Arc::ptr_eq(&running.slot, &mine));
+            let at = shared.running.iter().position(|running| Arc::ptr_eq(&running.slot, &mine));
+            if let Some(at) = at {
+                shared.running.swap_remove(at).finish(actor.env.meters());
+            }
         })
     };
     let args = async move {
@@ -254,7 +291,24 @@ async fn next_job(actor: &Arc<Actor>) -> Option<Job> {
 
 impl Actor {
     /// Settles a call that has run.
-    async fn settle(&self, result: Option<ObjectRef>, method: u32, outcome: Outcome) {
+    async fn settle(
+        &self,
+        result: Option<ObjectRef>,
+        method: u32,
+        slot: &Arc<CallSlot>,
+        outcome: Outcome,
+    ) {
+        if let Err(error) = &outcome
+            && trace::is_on()
+        {
+            let mut shared = self.shared.lock();
+            let running = &mut shared.running.iter_mut();
+            if let Some(running) = running.find(|running| Arc::ptr_eq(&running.slot, slot)) {
+                running.note_failed(error);
+            }
+        }
+        let finished = outcome.as_ref().map_err(|error| &**error);
+        self.env.meters().count(Count::finished(finished));
         let Some(object) = result else {
             if let Err(error) = outcome {
                 let method = self.method_label(method);

@@ -9,6 +9,7 @@
 //! Start with `life.rs` for what an incarnation does, then `turn.rs` for who
 //! makes it go on; `ending.rs` has every way an actor can end.
 
+mod body;
 mod ending;
 mod life;
 mod mail;
@@ -17,5 +18,6 @@ mod snapshot;
 mod target;
 mod turn;
 
+pub use body::Seat;
 pub use snapshot::{Snapshot, State};
 pub use target::{Actor, Env, Role};

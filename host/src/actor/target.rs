@@ -7,18 +7,23 @@ use std::time::Duration;
 
 use host_core::id::Label;
 use host_core::package::ClassInfo;
+use host_core::placement::Labels;
 use host_core::restart::Restarts;
-use host_core::spec::{ActorSpec, Concurrency, Tries};
+use host_core::spec::{ActorSpec, Concurrency};
+use host_core::trace::Context as TraceContext;
 use host_core::{ActorId, Cause, Error, JobId, NodeId, limits};
 use host_wasi::{Output, Profile};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::body::Seat;
 use super::life::{self, LifeFuture};
 use super::mail::{Mail, Queued};
 use crate::log::{LineLog, Sink};
-use crate::sandbox::{CallSlot, Package, Services};
+use crate::meters::{Count, Meters};
+use crate::sandbox::{Answer, CallSlot, Package, Services};
 use crate::store::Store;
+use crate::trace::{self, Span};
 use host_refs::{Args, Call, Handle, ObjectRef, Target, drops};
 
 /// What actors need of the node they live on.
@@ -35,6 +40,12 @@ pub trait Env: Send + Sync {
     /// The node.
     fn node(&self) -> NodeId;
 
+    /// The node's name.
+    fn name(&self) -> Arc<str>;
+
+    /// What the node is labelled with.
+    fn labels(&self) -> Arc<Labels>;
+
     /// Time since the node started.
     fn now(&self) -> Duration;
 
@@ -43,6 +54,12 @@ pub trait Env: Send + Sync {
 
     /// Where results are accounted for.
     fn store(&self) -> &Store;
+
+    /// Where what it does is counted.
+    fn meters(&self) -> &Meters;
+
+    /// The process that an actor has to live in, if it is not this one.
+    fn seat<'a>(&'a self, actor: &'a Actor) -> Option<Answer<'a, Result<Seat, Error>>>;
 
     /// Told when an incarnation crashed and another follows.
     fn restarting(&self, actor: &Actor, error: &Error, delay: Duration);
@@ -66,6 +83,8 @@ pub enum Role {
     Driver {
         /// Its arguments.
         args: Vec<String>,
+        /// What it is done under, if its client traces it.
+        trace: Option<TraceContext>,
         /// Where what it prints goes, as it is.
         output: Arc<dyn Output>,
         /// Settled with the driver's end.
@@ -148,26 +167,31 @@ pub(super) struct Running {
     /// The call, kept to be tried again after a crash, if it may be.
     pub(super) retry: Option<Queued>,
     pub(super) slot: Arc<CallSlot>,
+    /// When it began, if it is timed.
+    since: Option<std::time::Instant>,
+    /// If it is traced.
+    span: Option<Box<Span>>,
 }
 
 impl Running {
     /// Notes a call as begun, and takes out what running it needs.
-    pub(super) fn begin(
-        mut queued: Queued,
-        slot: Arc<CallSlot>,
-        max_retries: Tries,
-    ) -> (Running, Call) {
+    pub(super) fn begin(mut queued: Queued, slot: Arc<CallSlot>, actor: &Actor) -> (Running, Call) {
+        let meters = actor.env.meters();
+        meters.count(Count::CallStarted);
+        let since = meters.begin_timed();
+        let span = trace::is_on().then(|| actor.span(queued.call.method, queued.call.trace));
+        let span = span.flatten().map(Box::new);
         queued.call.held_up = None;
         let method = queued.call.method;
         let result = queued.call.result.clone();
-        slot.begin(result.clone());
-        let tries = queued.call.retries.unwrap_or(max_retries);
+        slot.begin(result.clone(), span.as_ref().map(|span| span.context()));
+        let tries = queued.call.retries.unwrap_or(actor.spec.max_retries);
         if !tries.allow(queued.attempts) {
-            return (Running { method, result, retry: None, slot }, queued.call);
+            return (Running { method, result, retry: None, slot, since, span }, queued.call);
         }
         let call = queued.call.clone();
         queued.attempts += 1;
-        (Running { method, result, retry: Some(queued), slot }, call)
+        (Running { method, result, retry: Some(queued), slot, since, span }, call)
     }
 
     /// Whether it is to be tried again after a crash.
@@ -181,8 +205,22 @@ impl Running {
         self.result.as_ref().is_some_and(|result| result.is(object))
     }
 
+    /// Its trace is to show that it went wrong.
+    pub(super) fn note_failed(&mut self, error: &Error) {
+        if let Some(span) = &mut self.span {
+            span.failed(error.kind());
+        }
+    }
+
+    /// It is over, and what came of it is told.
+    pub(super) fn finish(self, meters: &Meters) {
+        meters.end_timed(self.since);
+    }
+
     /// Settles it with an error, unless it is settled already.
-    pub(super) fn fail(self, error: Arc<Error>) {
+    pub(super) fn fail(mut self, error: Arc<Error>, meters: &Meters) {
+        self.note_failed(&error);
+        meters.count(Count::finished::<()>(Err(&error)));
         if let Some(result) = self.result {
             result.settle(Err(error), None);
         }
@@ -192,8 +230,9 @@ impl Running {
 /// What somebody wants of an actor besides its calls.
 #[derive(Clone, Debug)]
 pub(super) enum Order {
-    /// End, for good, with this cause.
-    End(Cause),
+    /// End, for good, with this cause; and the story, if the cause does not
+    /// say all.
+    End(Cause, Option<String>),
     /// End this incarnation, as if it had crashed with this error.
     Crash(Error),
     /// End this incarnation; the next follows if one is left.
@@ -276,7 +315,17 @@ impl Actor {
 
     /// Ends it now.
     pub fn end(&self, cause: Cause) {
-        self.give_order(Order::End(cause));
+        self.give_order(Order::End(cause, None));
+    }
+
+    /// Ends it now, with the story of its end.
+    pub fn end_because(&self, cause: Cause, story: String) {
+        self.give_order(Order::End(cause, Some(story)));
+    }
+
+    /// Whether the node has granted what it asks for.
+    pub fn is_granted(&self) -> bool {
+        !matches!(self.shared.lock().life, Life::Waiting(_))
     }
 
     /// Why it is dead, if it is.
@@ -298,6 +347,12 @@ impl Actor {
             Role::Class { index, .. } => self.package.method_label(*index, method),
             Role::Driver { .. } => "driver",
         }
+    }
+
+    /// The span of a call to it, or of its run as a driver.
+    pub(super) fn span(&self, method: u32, parent: Option<TraceContext>) -> Option<Span> {
+        let name = self.method_label(method);
+        trace::begin(parent, &trace::About { name, actor: &self.label, node: self.env.node() })
     }
 
     pub(super) fn lives_before(&self) -> u32 {
@@ -325,7 +380,7 @@ impl Actor {
         {
             let mut shared = self.shared.lock();
             // The first end stands; an end outdoes a crash.
-            if shared.death.is_some() || matches!(shared.order, Some(Order::End(_))) {
+            if shared.death.is_some() || matches!(shared.order, Some(Order::End(..))) {
                 return;
             }
             shared.order = Some(order);
@@ -408,7 +463,7 @@ impl Target for Actor {
     }
 
     fn kill(&self, restart: bool) {
-        self.give_order(if restart { Order::Restart } else { Order::End(Cause::Killed) });
+        self.give_order(if restart { Order::Restart } else { Order::End(Cause::Killed, None) });
     }
 
     fn retain(&self) {

@@ -226,7 +226,7 @@ impl Actor {
             (&shared.life, shared.closing, shared.mail.is_empty())
         {
             shared.life = Life::Gone;
-            return Step::Obey(Order::End(cause), Life::Gone);
+            return Step::Obey(Order::End(cause, None), Life::Gone);
         }
         shared.take_life(limits::CALLS_PER_TURN).map_or(Step::Rest, Step::Turn)
     }

@@ -15,7 +15,8 @@ use crate::sandbox::Package;
 
 impl Inner {
     /// This node.
-    pub(super) fn own_status(&self) -> proto::Node {
+    pub(super) async fn own_status(&self) -> proto::Node {
+        let health = self.health().await;
         let (total, free) = self.node.resources();
         let state = match self.operator.is_draining() {
             true => proto::NodeState::Draining,
@@ -35,17 +36,23 @@ impl Inner {
             object_bytes: self.node.object_bytes(),
             object_bytes_max: self.node.object_bytes_max(),
             resources: resources(&total, &free),
+            health: Some(health.wire()),
         }
     }
 
     /// This node and, unless only it is asked, all others.
     pub(super) async fn status(&self, this_node: bool) -> proto::StatusAnswer {
-        let mut nodes = vec![self.own_status()];
-        if !this_node {
+        let mut nodes = Vec::new();
+        if this_node {
+            nodes.push(self.own_status().await);
+        } else {
             let ask = |mut client: cluster::Client| async move {
                 client.status(proto::StatusRequest { caller: caller() }).await
             };
-            for (summary, part) in cluster::ask_all(&self.peers, ask).await {
+            let asking = cluster::ask_all(&self.peers, ask);
+            let (own, parts) = tokio::join!(self.own_status(), asking);
+            nodes.push(own);
+            for (summary, part) in parts {
                 nodes.push(match part.map(|answer| answer.nodes.into_iter().next()) {
                     Ok(Some(node)) => proto::Node { id: summary.id.0, ..node },
                     Ok(None) => silent(&summary, "it said nothing"),
@@ -72,13 +79,13 @@ impl Inner {
                 answer.more = page.more;
             }
             proto::Kind::Objects => {
-                let page = self.node.objects_after(after.map(wire::object_id_from), limit);
+                let (items, totals) = self.node.largest_objects(limit);
                 let object = |(id, bytes)| {
                     let id = Some(wire::object_id_to(id));
                     proto::Object { id, node: self.about.id.0, bytes }
                 };
-                answer.objects = page.items.into_iter().map(object).collect();
-                answer.more = page.more;
+                answer.objects = items.into_iter().map(object).collect();
+                answer.object_totals = Some(wire::object_totals_to(totals));
             }
             proto::Kind::Packages => {
                 let packages = self.node.packages();
@@ -118,11 +125,15 @@ impl Inner {
             answer.packages.extend(part.packages);
             answer.jobs.extend(part.jobs);
             answer.more |= part.more;
+            if let (Some(all), Some(part)) = (&mut answer.object_totals, part.object_totals) {
+                wire::add_object_totals(all, &part);
+            }
         }
         // Each node gave the first of its own, so the first of all are among
         // these; what is cut off comes with the next page.
         answer.more |= first_of(&mut answer.actors, limit, |actor| actor.id);
-        answer.more |= first_of(&mut answer.objects, limit, |object| object.id);
+        answer.objects.sort_by_key(|object| std::cmp::Reverse(object.bytes));
+        answer.objects.truncate(limit);
         answer.more |= first_of(&mut answer.jobs, limit, |job| job.id);
         answer.packages.sort_unstable_by(|a, b| (&a.id, a.node).cmp(&(&b.id, b.node)));
         answer.unanswered = unanswered;
@@ -173,6 +184,8 @@ impl Inner {
             max_concurrency: spec.max_concurrency,
             max_pending_calls: spec.max_pending_calls,
             detached: spec.detached,
+            strategy: spec.strategy.to_string(),
+            labels: spec.labels.iter().map(ToString::to_string).collect(),
             methods: class
                 .into_iter()
                 .flat_map(|class| &class.methods)

@@ -72,6 +72,7 @@ impl Inner {
             State::Running => format!("{label} is in a call"),
             State::Dead(why) => why.clone(),
         }];
+        lines.extend(self.node.why_not(actor).into_iter().take(limits::PAGE_ITEMS));
         let waits = self.node.waits_of(label.id);
         if !waits.is_empty() {
             lines.push(format!("it waits for {}", waits.join(", ")));
@@ -81,13 +82,17 @@ impl Inner {
             lines.push(format!("{} of at most {most} calls wait in its mailbox", snapshot.waiting));
         }
         lines.push(self.placed(actor));
+        lines.extend(asked_place(actor));
         if snapshot.restarts > 0 {
             let most = match actor.spec.max_restarts {
                 Tries::AtMost(most) => format!("of {most}"),
                 Tries::Unbounded => "of any number".into(),
             };
-            lines
-                .push(format!("it crashed, and was restarted: {} {most} times", snapshot.restarts));
+            lines.push(format!(
+                "it was constructed anew {} times, after crashes ({most} restarts) or since its \
+                 node was drained",
+                snapshot.restarts
+            ));
         }
         lines.push(kept_alive_by(actor, snapshot.handles));
         lines
@@ -126,9 +131,7 @@ impl Inner {
 
     /// An object.
     pub(super) fn explain_object(&self, id: ObjectId) -> Vec<String> {
-        let size = |(found, bytes)| (found == id).then_some(bytes);
-        let bytes = self.node.objects_after(None, usize::MAX).items.into_iter().find_map(size);
-        match bytes {
+        match self.node.object_size(id) {
             Some(bytes) => vec![format!(
                 "{id} is in this node's memory and has {}; it stays as long as anybody holds a ref",
                 format_bytes(bytes)
@@ -136,10 +139,21 @@ impl Inner {
             None => vec![format!(
                 "{id} is in no list of this node: only objects from {} on that are in memory are; \
                  it may be smaller, on disk, not made yet, or gone",
-                format_bytes(core_limits::SPILL_OBJECT_BYTES as u64)
+                format_bytes(core_limits::ACCOUNTED_OBJECT_BYTES as u64)
             )],
         }
     }
+}
+
+/// What it asks of its node besides room, if anything.
+fn asked_place(actor: &Actor) -> Option<String> {
+    let request = actor.spec.request();
+    if request.is_plain() {
+        return None;
+    }
+    let labels: Vec<_> = request.required.iter().map(ToString::to_string).collect();
+    let labels = if labels.is_empty() { "any labels".into() } else { labels.join(", ") };
+    Some(format!("its strategy is {}, on nodes with {labels}", request.strategy))
 }
 
 fn kept_alive_by(actor: &Actor, handles: usize) -> String {

@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 
+use host_core::id::Label;
 use host_core::spec::DEFAULT_NAMESPACE;
 use host_core::{ActorId, JobId};
 use host_proto::admin as proto;
 use host_proto::admin::target::Of;
+use host_refs::Handle;
+use tokio::time::timeout;
 use tonic::Status;
 
-use super::{Inner, NodeSummary, answers, cluster, wire};
+use super::{Inner, NodeSummary, answers, cluster, limits, wire};
 use crate::actor::Actor;
 
 /// In the metadata of a refusal: the address of the node that has what was
 /// asked for. A node passes nothing on for a client that it could not do
-/// itself, so the client has to go there.
+/// itself, so the client goes there, with its own credential.
 pub const ELSEWHERE: &str = "greenroom-elsewhere";
 
 /// Where an actor is.
@@ -22,6 +25,39 @@ pub(super) enum Place {
     Here(Arc<Actor>),
     /// On this one, which said this of it.
     There(NodeSummary, Box<proto::GetActorAnswer>),
+}
+
+/// An actor that this node may call.
+pub(super) struct Reached {
+    pub(super) handle: Handle,
+    /// How many arguments its methods take; none if there is no such class.
+    methods: Vec<(String, usize)>,
+}
+
+impl Reached {
+    fn here(actor: &Arc<Actor>) -> Reached {
+        let class = actor.package.info.class(&actor.label.class);
+        let methods = class.into_iter().flat_map(|class| &class.methods);
+        let methods = methods.map(|method| (method.name.clone(), method.params.len()));
+        Reached { handle: actor.handle(), methods: methods.collect() }
+    }
+
+    fn there(handle: Handle, answer: &proto::GetActorAnswer) -> Reached {
+        let methods = answer.methods.iter();
+        let methods = methods.map(|method| (method.name.clone(), method.params.len()));
+        Reached { handle, methods: methods.collect() }
+    }
+
+    /// How many arguments a method takes, if it is known.
+    pub(super) fn params_of(&self, method: &str) -> Option<usize> {
+        self.methods.iter().find(|(name, _)| name == method).map(|(_, params)| *params)
+    }
+
+    /// Class and id.
+    pub(super) fn label(&self) -> Label {
+        let target = self.handle.target();
+        Label { class: target.class().into(), id: target.id() }
+    }
 }
 
 /// What a request may be about, checked.
@@ -120,15 +156,19 @@ impl Inner {
         )))
     }
 
-    /// The actor, if it is on this node; else where to ask.
-    pub(super) async fn need_here(
-        &self,
-        thing: &Thing,
-        this_node: bool,
-    ) -> Result<Arc<Actor>, Status> {
-        match self.locate(thing, this_node).await? {
-            Place::Here(actor) => Ok(actor),
-            Place::There(node, _) => Err(elsewhere(&node)),
+    /// The actor, if this node may call it: one that is here, or that its own
+    /// guests could hold. Else where to ask.
+    pub(super) async fn reach(&self, thing: &Thing, this_node: bool) -> Result<Reached, Status> {
+        let (node, answer) = match self.locate(thing, this_node).await? {
+            Place::Here(actor) => return Ok(Reached::here(&actor)),
+            Place::There(node, answer) => (node, answer),
+        };
+        let id = answer.actor.as_ref().and_then(|actor| actor.id);
+        let id = id.map(wire::actor_id_from).ok_or_else(|| elsewhere(&node))?;
+        let held = timeout(limits::PEER_TIME, self.peers.actor(id)).await;
+        match held.ok().flatten() {
+            Some(handle) => Ok(Reached::there(handle, &answer)),
+            None => Err(elsewhere(&node)),
         }
     }
 

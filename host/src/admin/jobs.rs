@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use host_core::spec::Options;
+use host_core::trace::Context;
 use host_core::{Error, JobId, PackageId};
 use host_proto::admin as proto;
 use host_proto::admin::call_answer::Outcome;
@@ -120,18 +121,26 @@ impl Work {
     }
 }
 
+/// A job that a client wants.
+pub(super) struct Wanted {
+    pub(super) owner: String,
+    /// What the client does it under.
+    pub(super) trace: Option<Context>,
+    pub(super) package: Arc<Package>,
+    pub(super) work: Work,
+}
+
 /// Begins a job; its events come through the answer. When that is dropped the
 /// job ends.
 pub(super) fn begin(
     jobs: &Jobs,
     node: &Node,
     lines: &Arc<Lines>,
-    owner: String,
-    package: Arc<Package>,
-    work: Work,
+    wanted: Wanted,
 ) -> Result<mpsc::Receiver<Result<proto::RunEvent, Status>>, Status> {
+    let Wanted { owner, trace, package, work } = wanted;
     let printed = Arc::new(Printed::default());
-    let job = node.begin_job_with(printed.clone());
+    let job = node.begin_job_with(printed.clone()).under(trace);
     let stop = CancellationToken::new();
     let entry = Entry {
         owner,

@@ -26,6 +26,14 @@ pub const DOCS_BYTES: usize = 1 << 10;
 /// and some patience. People wait for it when a node is down.
 pub const PEER_TIME: Duration = Duration::from_secs(3);
 
+/// How long the control store has to answer a look at a node's health. Less
+/// than [`PEER_TIME`], so that a node says so itself.
+pub const HEALTH_STORE_TIME: Duration = Duration::from_secs(2);
+
+/// Classes of actors that have lines of their own among the metrics: each line
+/// is a time series that somebody keeps for months.
+pub const METRIC_CLASSES: usize = 50;
+
 /// Nodes that are asked at once.
 pub const PEERS_AT_ONCE: usize = 32;
 

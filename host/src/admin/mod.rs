@@ -9,19 +9,22 @@
 //!
 //! `service` is the contract, one operation after the other; `answers` is what
 //! a node knows of itself; `find` says where an actor is; `jobs` runs what
-//! clients submit. Nothing here listens or connects.
+//! clients submit; `pages` is what plain HTTP sees: `metrics` and `health`. Nothing here listens or connects.
 
 mod answers;
 mod cluster;
 mod explain;
 mod find;
+mod health;
 mod jobs;
 pub mod limits;
 pub mod lines;
 mod logs;
+mod metrics;
 mod operate;
 mod output;
 mod packages;
+mod pages;
 mod ports;
 mod service;
 pub mod wire;
@@ -37,7 +40,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use find::ELSEWHERE;
-pub use ports::{Drained, NodeSummary, Operator, Peers, Refusal};
+pub use ports::{NodeSummary, Numbers, Operator, Peers, Refusal, Vitals};
+pub use service::TRACEPARENT;
 
 use crate::node::{Job, Node};
 use jobs::Jobs;
@@ -64,6 +68,8 @@ pub struct Parts {
     pub peers: Arc<dyn Peers>,
     /// What changes the cluster.
     pub operator: Arc<dyn Operator>,
+    /// What is known of its part in the cluster.
+    pub vitals: Arc<dyn Vitals>,
 }
 
 struct Inner {
@@ -74,6 +80,11 @@ struct Inner {
     packages: Packages,
     peers: Arc<dyn Peers>,
     operator: Arc<dyn Operator>,
+    vitals: Arc<dyn Vitals>,
+    /// What was found of its health last.
+    checked: health::Checked,
+    /// Held by whoever has the metrics written.
+    scrapes: tokio::sync::Mutex<()>,
     jobs: Jobs,
     /// Single calls of clients belong to it.
     calls: Job,
@@ -88,7 +99,7 @@ impl Admin {
     /// # Errors
     /// If the folder of packages cannot be made or read.
     pub fn new(parts: Parts) -> io::Result<Admin> {
-        let Parts { node, lines, about, cluster, packages, peers, operator } = parts;
+        let Parts { node, lines, about, cluster, packages, peers, operator, vitals } = parts;
         Ok(Admin(Arc::new(Inner {
             packages: Packages::open(node.clone(), packages)?,
             jobs: Jobs::default(),
@@ -101,6 +112,9 @@ impl Admin {
             cluster,
             peers,
             operator,
+            vitals,
+            checked: health::Checked::default(),
+            scrapes: tokio::sync::Mutex::default(),
         })))
     }
 

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use host_cluster::Drain;
 use host_core::NodeId;
 use host_identity::{Order, Subject, TokenId, Uses};
 use host_proto::admin as proto;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tonic::Status;
 
@@ -16,12 +18,13 @@ impl Inner {
         &self,
         node: &str,
         deadline: Duration,
-    ) -> Result<proto::DrainAnswer, Status> {
+    ) -> Result<mpsc::Receiver<Result<proto::DrainEvent, Status>>, Status> {
         let deadline = deadline.min(limits::DRAIN_TIME);
         let id = self.node_called(node)?;
-        let draining = self.operator.drain(id, deadline);
-        let drained = in_time(deadline + limits::DRAIN_MORE, draining).await?;
-        Ok(proto::DrainAnswer { moved: drained.moved, ended: drained.ended })
+        let drain = in_time(limits::OPERATOR_TIME, self.operator.drain(id, deadline)).await?;
+        let (events, told) = mpsc::channel(1);
+        tokio::spawn(tell(drain, node.to_owned(), deadline + limits::DRAIN_MORE, events));
+        Ok(told)
     }
 
     /// The node with a name or an id such as `n2`.
@@ -96,6 +99,38 @@ impl Inner {
     pub(super) async fn forget_identity(&self, subject: &str) -> Result<(), Status> {
         let subject = subject.parse::<Subject>().map_err(|error| invalid(&error))?;
         in_time(limits::OPERATOR_TIME, self.operator.forget_identity(subject)).await
+    }
+}
+
+/// Tells a client how far a drain is, until it is over or the client has gone;
+/// the drain goes on without it.
+async fn tell(
+    mut drain: watch::Receiver<Drain>,
+    node: String,
+    time: Duration,
+    events: mpsc::Sender<Result<proto::DrainEvent, Status>>,
+) {
+    let telling = async {
+        loop {
+            let event = wire::drain_to(&drain.borrow_and_update());
+            let over = event.over;
+            if events.send(Ok(event)).await.is_err() || over {
+                return;
+            }
+            let changed = tokio::select! {
+                changed = drain.changed() => changed,
+                () = events.closed() => return,
+            };
+            if changed.is_err() {
+                let why = format!("{node} was lost while it was drained");
+                let _ = events.send(Err(Status::unavailable(why))).await;
+                return;
+            }
+        }
+    };
+    if timeout(time, telling).await.is_err() {
+        let why = format!("{node} is not drained after {time:?}; `host status` shows how it is");
+        let _ = events.try_send(Err(Status::deadline_exceeded(why)));
     }
 }
 

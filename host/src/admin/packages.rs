@@ -4,8 +4,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
+use host_core::resources::format_bytes;
 use host_core::{PackageId, limits as core_limits};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
@@ -61,11 +63,12 @@ impl Packages {
 
     /// A package that the node has, ready to run; none if it has not.
     pub(super) async fn find(&self, id: PackageId) -> Result<Option<Arc<Package>>, Status> {
+        let path = self.file(id);
+        let is_kept = touch(&path);
         if let Some(package) = self.node.package(id) {
             return Ok(Some(package));
         }
-        let path = self.file(id);
-        if !path.exists() {
+        if !is_kept {
             return Ok(None);
         }
         let _place = self.place()?;
@@ -85,16 +88,7 @@ impl Packages {
             return Err(Status::invalid_argument(LoadError::TooLarge(size).to_string()));
         }
         let place = self.place()?;
-        let kept =
-            std::fs::read_dir(&self.folder).map_err(|error| damaged(&self.folder, &error))?;
-        if kept.count() >= limits::PACKAGES || self.node.package_count() >= limits::PACKAGES {
-            return Err(Status::resource_exhausted(format!(
-                "this node has {} packages, the most there may be; remove files that are not \
-                 needed from {} and start it anew",
-                limits::PACKAGES,
-                self.folder.display()
-            )));
-        }
+        self.make_room(size).map_err(|error| damaged(&self.folder, &error))?;
         let file =
             tempfile::Builder::new().prefix("upload-").suffix(PART).tempfile_in(&self.folder);
         let file = file.map_err(|error| damaged(&self.folder, &error))?;
@@ -102,6 +96,51 @@ impl Packages {
         let writer = tokio::fs::File::from_std(writer);
         let hash = Sha256::new();
         Ok(Upload { packages: self, id, size, file, writer, hash, came: 0, _place: place })
+    }
+
+    /// Removes packages that nobody uses, until there is room for one more of
+    /// this size: those that were not asked for longest. Uploads under way
+    /// come on top.
+    fn make_room(&self, size: u64) -> io::Result<()> {
+        let kept = self.kept()?;
+        let in_use = |id: PackageId| self.node.is_package_used(id);
+        for id in superfluous(kept, size, in_use).ok_or_else(|| self.full())? {
+            tracing::info!(package = %id, "a package that nobody uses is removed");
+            std::fs::remove_file(self.file(id))?;
+            self.node.unload(id);
+        }
+        if self.node.package_count() >= limits::PACKAGES {
+            // They are on disk, or other nodes have them.
+            self.node.packages().iter().for_each(|package| self.node.unload(package.code.id));
+        }
+        match self.node.package_count() >= limits::PACKAGES {
+            true => Err(self.full()),
+            false => Ok(()),
+        }
+    }
+
+    fn full(&self) -> io::Error {
+        let why = format!(
+            "actors use {} packages, the most there may be, or {} of them on disk",
+            limits::PACKAGES,
+            format_bytes(core_limits::PACKAGES_BYTES)
+        );
+        io::Error::new(io::ErrorKind::QuotaExceeded, why)
+    }
+
+    /// The packages in the folder.
+    fn kept(&self) -> io::Result<Vec<Kept>> {
+        let mut kept = Vec::new();
+        for entry in std::fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            let name = entry.file_name().into_string().unwrap_or_default();
+            let id = name.strip_suffix(".wasm").and_then(PackageId::parse);
+            if let Some(id) = id {
+                let meta = entry.metadata()?;
+                kept.push(Kept { id, bytes: meta.len(), used: meta.modified()? });
+            }
+        }
+        Ok(kept)
     }
 
     fn place(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Status> {
@@ -158,8 +197,80 @@ impl Upload<'_> {
     }
 }
 
+/// A package in the folder.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    id: PackageId,
+    bytes: u64,
+    /// When it was last asked for.
+    used: SystemTime,
+}
+
+/// Which packages have to go for one more of this size, oldest first; none if
+/// too many are in use.
+fn superfluous(
+    mut kept: Vec<Kept>,
+    size: u64,
+    in_use: impl Fn(PackageId) -> bool,
+) -> Option<Vec<PackageId>> {
+    kept.sort_unstable_by_key(|kept| (kept.used, kept.id));
+    let (mut count, mut bytes) = (kept.len(), kept.iter().map(|kept| kept.bytes).sum::<u64>());
+    let mut going = Vec::new();
+    let mut rest = kept.into_iter();
+    while count >= limits::PACKAGES || bytes.saturating_add(size) > core_limits::PACKAGES_BYTES {
+        let next = rest.by_ref().find(|kept| !in_use(kept.id))?;
+        going.push(next.id);
+        count -= 1;
+        bytes -= next.bytes;
+    }
+    Some(going)
+}
+
+/// Notes that a file was asked for; whether it is there.
+fn touch(path: &Path) -> bool {
+    let Ok(file) = std::fs::File::open(path) else { return false };
+    if let Err(error) = file.set_modified(SystemTime::now()) {
+        // It only goes earlier than it should.
+        tracing::debug!(file = %path.display(), %error, "a package's time of use is not kept");
+    }
+    true
+}
+
 fn damaged(path: &Path, error: &io::Error) -> Status {
     let why =
         format!("{}: {error}; look at the disk of this node's data directory", path.display());
     Status::unavailable(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn kept(count: u8, bytes: u64) -> Vec<Kept> {
+        // The highest number was asked for longest ago.
+        let used = |n: u8| SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(u8::MAX - n));
+        (0..count).map(|n| Kept { id: PackageId([n; 32]), bytes, used: used(n) }).collect()
+    }
+
+    fn going(kept: Vec<Kept>, size: u64, in_use: &[u8]) -> Option<Vec<u8>> {
+        let in_use = |id: PackageId| in_use.contains(&id.0[0]);
+        superfluous(kept, size, in_use).map(|ids| ids.iter().map(|id| id.0[0]).collect())
+    }
+
+    #[test]
+    fn what_was_not_asked_for_longest_goes_first_and_only_if_it_has_to() {
+        let quarter = core_limits::PACKAGES_BYTES / 4;
+        assert_eq!(going(kept(3, quarter), quarter, &[]), Some(vec![]));
+        assert_eq!(going(kept(4, quarter), 1, &[]), Some(vec![3]));
+        assert_eq!(going(kept(4, quarter), quarter + 1, &[]), Some(vec![3, 2]));
+    }
+
+    #[test]
+    fn what_is_in_use_stays() {
+        let quarter = core_limits::PACKAGES_BYTES / 4;
+        assert_eq!(going(kept(4, quarter), 1, &[3, 1]), Some(vec![2]));
+        assert_eq!(going(kept(4, quarter), 1, &[0, 1, 2, 3]), None);
+    }
 }

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures_util::stream::{self, Stream};
+use host_core::trace::Context;
 use host_identity::{Admitted, Operation};
 use host_proto::PROTOCOL_VERSION;
 use host_proto::admin as proto;
@@ -16,6 +17,12 @@ use super::{Admin, logs};
 
 /// The events of a job.
 type RunEvents = Pin<Box<dyn Stream<Item = Result<proto::RunEvent, Status>> + Send + 'static>>;
+
+/// How far a drain is.
+type DrainEvents = Pin<Box<dyn Stream<Item = Result<proto::DrainEvent, Status>> + Send + 'static>>;
+
+/// W3C trace context, in the metadata of a request.
+pub const TRACEPARENT: &str = "traceparent";
 
 /// The answer or the refusal of an operation.
 type Answer<T> = Result<Response<T>, Status>;
@@ -66,9 +73,10 @@ impl Contract for Admin {
     }
 
     async fn call(&self, request: Request<proto::CallRequest>) -> Answer<proto::CallAnswer> {
+        let trace = traceparent(&request);
         let (request, _) = admit(request, Operation::CallActor)?;
         let this_node = checked(request.caller)?;
-        let outcome = Some(self.0.call(request, this_node).await?);
+        let outcome = Some(self.0.call(request, trace, this_node).await?);
         Ok(Response::new(proto::CallAnswer { outcome }))
     }
 
@@ -100,9 +108,10 @@ impl Contract for Admin {
     type RunStream = RunEvents;
 
     async fn run(&self, request: Request<proto::RunRequest>) -> Answer<Self::RunStream> {
+        let trace = traceparent(&request);
         let (request, admitted) = admit(request, Operation::RunJob)?;
         checked(request.caller)?;
-        let events = self.0.run(request, admitted.peer().to_string()).await?;
+        let events = self.0.run(request, trace, admitted.peer().to_string()).await?;
         let events = stream::unfold(events, |mut events| async move {
             events.recv().await.map(|event| (event, events))
         });
@@ -117,12 +126,18 @@ impl Contract for Admin {
         Ok(Response::new(proto::StopAnswer { name: self.0.about.name.clone() }))
     }
 
-    async fn drain(&self, request: Request<proto::DrainRequest>) -> Answer<proto::DrainAnswer> {
+    type DrainStream = DrainEvents;
+
+    async fn drain(&self, request: Request<proto::DrainRequest>) -> Answer<Self::DrainStream> {
         let (request, admitted) = admit(request, Operation::DrainNode)?;
         checked(request.caller)?;
         let deadline = Duration::from_millis(request.deadline_ms);
         tracing::info!(node = request.node, by = %admitted.peer(), "a node is drained");
-        self.0.drain(&request.node, deadline).await.map(Response::new)
+        let events = self.0.drain(&request.node, deadline).await?;
+        let events = stream::unfold(events, |mut events| async move {
+            events.recv().await.map(|event| (event, events))
+        });
+        Ok(Response::new(Box::pin(events)))
     }
 
     async fn create_token(
@@ -184,6 +199,12 @@ impl Contract for Admin {
         self.0.forget_identity(&request.subject).await?;
         Ok(Response::new(proto::ForgetIdentityAnswer {}))
     }
+}
+
+/// What the client does the request under, if it says so. What makes no sense
+/// is as good as nothing, as the standard asks.
+fn traceparent<T>(request: &Request<T>) -> Option<Context> {
+    request.metadata().get(TRACEPARENT)?.to_str().ok()?.parse().ok()
 }
 
 /// Checks that whoever asks may do it; the request, and who it is.

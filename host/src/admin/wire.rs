@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use host_cluster::Drain;
 use host_core::package::{ClassInfo, MethodInfo, PackageInfo, Param};
 use host_core::spec::{Concurrency, Options};
 use host_core::{ActorId, Cause, Error, JobId, Level, NodeId, ObjectId, PackageId};
@@ -16,6 +17,7 @@ use host_wasi::Stream;
 use super::limits;
 use super::lines::{Batch, Line};
 use crate::log::Source;
+use crate::node::ObjectTotals;
 
 /// The id of an actor, as it is sent.
 pub fn actor_id_to(id: ActorId) -> proto::Id {
@@ -293,6 +295,22 @@ fn param_from(param: proto::Param) -> Param {
     Param { name: param.name, ty: param.r#type }
 }
 
+/// How far a drain is, as it is sent.
+pub fn drain_to(drain: &Drain) -> proto::DrainEvent {
+    let Drain { moved, ended, left, rest_ms, objects_lent, orphans, over } = drain;
+    proto::DrainEvent {
+        moved: moved.count,
+        ended: ended.count,
+        first_moved: moved.first.clone(),
+        first_ended: ended.first.clone(),
+        left: *left,
+        rest_ms: *rest_ms,
+        objects_lost: *objects_lent,
+        orphans: *orphans,
+        over: *over,
+    }
+}
+
 /// A token, as it is sent.
 pub fn token_to(token: &Token) -> proto::Token {
     proto::Token {
@@ -338,6 +356,26 @@ pub fn role_from(role: proto::Role) -> Option<Kind> {
         proto::Role::ClientRead => Some(Kind::Client(Role::Read)),
         proto::Role::ClientRun => Some(Kind::Client(Role::Run)),
         proto::Role::ClientAdmin => Some(Kind::Client(Role::Admin)),
+    }
+}
+
+/// What objects there are on a node.
+pub fn object_totals_to(totals: ObjectTotals) -> proto::ObjectTotals {
+    let ObjectTotals { count, bytes, small, on_disk, on_disk_bytes } = totals;
+    proto::ObjectTotals { count, bytes, small, on_disk, on_disk_bytes }
+}
+
+/// Adds what objects there are on another.
+pub fn add_object_totals(sum: &mut proto::ObjectTotals, more: &proto::ObjectTotals) {
+    let proto::ObjectTotals { count, bytes, small, on_disk, on_disk_bytes } = sum;
+    for (sum, more) in [
+        (count, more.count),
+        (bytes, more.bytes),
+        (small, more.small),
+        (on_disk, more.on_disk),
+        (on_disk_bytes, more.on_disk_bytes),
+    ] {
+        *sum = sum.saturating_add(more);
     }
 }
 

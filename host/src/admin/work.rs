@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host_core::Error;
+use host_core::trace::Context;
 use host_proto::admin as proto;
 use host_proto::admin::call_answer::Outcome;
 use host_proto::admin::run_request::Work as Wanted;
 use host_proto::admin::upload_part::Part;
-use host_refs::{Args, ObjectRef, Target as _};
+use host_refs::{Args, ObjectRef};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tonic::{Status, Streaming};
@@ -26,23 +27,21 @@ impl Inner {
     pub(super) async fn call(
         &self,
         request: proto::CallRequest,
+        trace: Option<Context>,
         this_node: bool,
     ) -> Result<Outcome, Status> {
         let proto::CallRequest { caller: _, target, method, args, arg_count, timeout_ms } = request;
-        let actor = self.need_here(&Thing::of(target)?, this_node).await?;
-        let handle = actor.handle();
+        let actor = self.reach(&Thing::of(target)?, this_node).await?;
         let fault = |error: &Error| Ok(Outcome::Fault(wire::fault_to(error)));
-        let class = actor.package.info.class(&actor.label.class);
-        let info = class.and_then(|class| class.methods.iter().find(|known| known.name == method));
-        let wanted = info.map(|info| info.params.len());
+        let wanted = actor.params_of(&method);
         if let Some(wanted) = wanted.filter(|wanted| *wanted != arg_count as usize) {
             let plural = if wanted == 1 { "" } else { "s" };
-            let what = format!("{}.{method}", actor.label.class);
+            let what = format!("{}.{method}", actor.label().class);
             return fault(&Error::Invalid(format!(
                 "{what} takes {wanted} argument{plural}, not {arg_count}"
             )));
         }
-        let object = match self.calls.call(&handle, &method, Args::plain(args)) {
+        let object = match self.calls.call_under(trace, &actor.handle, &method, Args::plain(args)) {
             Ok(object) => object,
             Err(error) => return fault(&error),
         };
@@ -73,9 +72,9 @@ impl Inner {
                 Err(there.map_or_else(|| Status::not_found(thing.missing()), find::elsewhere))
             }
             Thing::Actor(_) | Thing::Named { .. } | Thing::Object(_) => {
-                let actor = self.need_here(thing, this_node).await?;
-                actor.kill(false);
-                Ok(actor.label.to_string())
+                let actor = self.reach(thing, this_node).await?;
+                actor.handle.target().kill(false);
+                Ok(actor.label().to_string())
             }
         }
     }
@@ -115,6 +114,7 @@ impl Inner {
     pub(super) async fn run(
         &self,
         request: proto::RunRequest,
+        trace: Option<Context>,
         owner: String,
     ) -> Result<mpsc::Receiver<Result<proto::RunEvent, Status>>, Status> {
         let id = wire::package_id_from(&request.package);
@@ -122,8 +122,16 @@ impl Inner {
         let package = self.packages.find(id).await?.ok_or_else(|| {
             Status::not_found(format!("this node has no package {id}; upload it first"))
         })?;
+        if self.operator.is_draining() {
+            return Err(Status::unavailable(format!(
+                "node {} is being drained and begins no jobs: run it on another \
+                 (`host list nodes` shows all)",
+                self.about.name
+            )));
+        }
         let work = work(request.work, &package)?;
-        jobs::begin(&self.jobs, &self.node, &self.lines, owner, package, work)
+        let wanted = jobs::Wanted { owner, trace, package, work };
+        jobs::begin(&self.jobs, &self.node, &self.lines, wanted)
     }
 }
 

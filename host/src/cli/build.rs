@@ -34,6 +34,7 @@ const EXAMPLES: &str = "\
 Examples:
   host build
   host build examples/counter --output counter.wasm
+  host build examples/embed --features gpu --output embed-gpu.wasm
 
 Prints the package's file, its size and its classes. It is built in
 target/guest of the project, apart from what cargo builds for this machine.";

@@ -8,7 +8,7 @@ use host_proto::admin as proto;
 use host_proto::admin::call_answer::Outcome;
 
 use super::calls::result_line;
-use super::client::{self, ClientOptions, answer_within, caller};
+use super::client::{self, Client, ClientOptions, answer_anywhere, caller, traced};
 use super::console::Console;
 use super::failure::Failure;
 use super::invoke;
@@ -50,7 +50,7 @@ impl Call {
         let mut args = Vec::new();
         given.iter().try_for_each(|json| values::append(json, &mut args)).map_err(refuse)?;
         let text = format!("{}.{}", self.target.text(), self.method);
-        client::with_client(&self.client, console, async |mut client| {
+        client::with_client(&self.client, console, async |client| {
             let request = proto::CallRequest {
                 caller: caller(),
                 target: Some(self.target.wire()),
@@ -59,8 +59,10 @@ impl Call {
                 arg_count: given.len() as u32,
                 timeout_ms: self.timeout.as_millis().max(1) as u64,
             };
-            let asking = client.call(request);
-            let answer = answer_within(self.timeout + ANSWER_TIME, asking).await?;
+            let time = self.timeout + ANSWER_TIME;
+            let ask =
+                |mut client: Client, request| async move { client.call(traced(request)).await };
+            let answer = answer_anywhere(&self.client, time, client, request, ask).await?;
             match answer.outcome {
                 Some(Outcome::Result(value)) => {
                     let line = result_line(&text, &Shown::from(value), console.format);

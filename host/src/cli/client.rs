@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use host_core::trace::Context;
 use host_gate::{Dialler, Identity, system_clock};
 use host_identity::LocalToken;
 use host_proto::PROTOCOL_VERSION;
@@ -17,13 +18,13 @@ use host_proto::admin as proto;
 use host_proto::admin::admin_client::AdminClient;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
-use tonic::{Code, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 use super::console::Console;
 use super::failure::Failure;
 use super::interrupt::{self, Stop};
 use super::places;
-use crate::admin::limits;
+use crate::admin::{ELSEWHERE, TRACEPARENT, limits};
 
 /// How long a node has to take a connection.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
@@ -79,9 +80,7 @@ pub(super) async fn connect(options: &ClientOptions) -> Result<Client, Failure> 
         (Some(given), Some(here)) if here.is(given)? => local(here.local, &data_dir).await?,
         (Some(given), _) => remote(given).await?,
     };
-    Ok(AdminClient::new(channel)
-        .max_decoding_message_size(limits::ANSWER_BYTES)
-        .max_encoding_message_size(limits::REQUEST_BYTES))
+    Ok(client(channel))
 }
 
 /// To the node of a data directory, with its owner's token.
@@ -169,6 +168,21 @@ fn no_node(data_dir: &Path) -> Failure {
     ))
 }
 
+/// A request that is done under what `TRACEPARENT` says, as programs that trace
+/// tell those that they start.
+pub(super) fn traced<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    if let Some(value) = traceparent().and_then(|given| given.to_string().parse().ok()) {
+        request.metadata_mut().insert(TRACEPARENT, value);
+    }
+    request
+}
+
+/// What this process does is done under.
+pub(super) fn traceparent() -> Option<Context> {
+    std::env::var("TRACEPARENT").ok()?.parse().ok()
+}
+
 /// What is in every request.
 pub(super) fn caller() -> Option<proto::Caller> {
     Some(proto::Caller { protocol: PROTOCOL_VERSION, this_node: false })
@@ -191,6 +205,56 @@ pub(super) async fn answer_within<T>(
         Ok(Err(status)) => Err(refused(&status)),
         Err(_) => Err(Failure::set_up(format!("the node did not answer within {time:?}"))),
     }
+}
+
+/// Asks a node, and if that says that another has to be asked, and the client
+/// has a credential, then that one. Waits so long at most for each.
+///
+/// The client goes there itself: a node does nothing for a client that it could
+/// not do for itself. Whoever is at that address has to prove to be of the same
+/// cluster, so a node that lies about it gains nothing.
+pub(super) async fn answer_anywhere<T, R: Clone, F>(
+    options: &ClientOptions,
+    time: Duration,
+    client: Client,
+    request: R,
+    ask: impl Fn(Client, R) -> F,
+) -> Result<T, Failure>
+where
+    F: Future<Output = Result<Response<T>, Status>>,
+{
+    let late = || Failure::set_up(format!("the node did not answer within {time:?}"));
+    let asked = timeout(time, ask(client, request.clone())).await.map_err(|_| late())?;
+    let status = match asked {
+        Ok(answer) => return Ok(answer.into_inner()),
+        Err(status) => status,
+    };
+    match elsewhere(options, &status).await? {
+        Some(client) => answer_within(time, ask(client, request)).await,
+        None => Err(refused(&status)),
+    }
+}
+
+/// The node that a refusal names, if the client has a credential for its
+/// cluster.
+async fn elsewhere(options: &ClientOptions, status: &Status) -> Result<Option<Client>, Failure> {
+    let address = status.metadata().get(ELSEWHERE).and_then(|address| address.to_str().ok());
+    let Some(address) = address else { return Ok(None) };
+    for known in options.cluster.as_deref().into_iter().chain([address]) {
+        let identity = Identity::load(&places::credential(known)?, system_clock());
+        if let Ok(Some(identity)) = identity {
+            let channel = Dialler::new(identity).client(address).await;
+            let channel = channel.map_err(|error| Failure::set_up(error.to_string()))?;
+            return Ok(Some(client(channel)));
+        }
+    }
+    Ok(None)
+}
+
+fn client(channel: host_gate::Client) -> Client {
+    AdminClient::new(channel)
+        .max_decoding_message_size(limits::ANSWER_BYTES)
+        .max_encoding_message_size(limits::REQUEST_BYTES)
 }
 
 /// A node's refusal, as a failure.

@@ -97,10 +97,20 @@ fn for_people(full: &proto::GetActorAnswer) -> String {
         ("restarts", format!("{} of {}", actor.restarts, tries(full.max_restarts))),
         ("retries", tries(full.max_retries)),
         ("reserves", if resources.is_empty() { "nothing".into() } else { resources.join(", ") }),
+        ("placed", placing(full)),
         ("memory", format!("{} at most", format_bytes(full.memory_bytes_max))),
         ("package", package_id(&full.package)),
         ("methods", methods.join("\n")),
     ])
+}
+
+/// Which of several nodes it asks for.
+fn placing(full: &proto::GetActorAnswer) -> String {
+    let labels: Vec<_> = full.labels.iter().map(|label| one_line(label)).collect();
+    match labels.is_empty() {
+        true => one_line(&full.strategy),
+        false => format!("{}, where {}", one_line(&full.strategy), labels.join(", ")),
+    }
 }
 
 fn for_programs(full: &proto::GetActorAnswer) -> Json {
@@ -112,6 +122,8 @@ fn for_programs(full: &proto::GetActorAnswer) -> Json {
         ("package".into(), package_id(&full.package).into()),
         ("resources".into(), full.resources.iter().map(amount).collect::<Map<_, _>>().into()),
         ("memory_bytes_max".into(), full.memory_bytes_max.into()),
+        ("strategy".into(), full.strategy.as_str().into()),
+        ("labels".into(), json!(full.labels)),
         ("max_restarts".into(), json!(full.max_restarts)),
         ("max_retries".into(), json!(full.max_retries)),
         ("max_concurrency".into(), full.max_concurrency.into()),

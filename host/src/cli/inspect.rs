@@ -186,6 +186,8 @@ fn options(options: &Options) -> Vec<(String, Json)> {
         gpus,
         memory,
         resources,
+        strategy,
+        labels,
         max_restarts,
         max_retries,
         max_concurrency,
@@ -201,6 +203,8 @@ fn options(options: &Options) -> Vec<(String, Json)> {
         ("gpus", json!(gpus)),
         ("memory", json!(memory)),
         ("resources", if custom.is_empty() { Json::Null } else { Json::Object(custom) }),
+        ("strategy", json!(strategy.as_ref().map(ToString::to_string))),
+        ("labels", if labels.is_empty() { Json::Null } else { json!(labels.join(", ")) }),
         ("max_restarts", json!(max_restarts)),
         ("max_retries", json!(max_retries)),
         ("max_concurrency", json!(max_concurrency)),
@@ -215,6 +219,8 @@ fn options(options: &Options) -> Vec<(String, Json)> {
 
 #[cfg(test)]
 mod tests {
+    use host_core::placement::Strategy;
+
     use super::*;
 
     #[test]
@@ -223,11 +229,17 @@ mod tests {
         let given = Options {
             cpus: Some(0.5),
             resources: vec![("licence".into(), 2.0)],
+            strategy: Some(Strategy::Only("beta".into())),
+            labels: vec!["zone=a".into(), "!slow".into()],
             detached: Some(true),
             ..Options::default()
         };
         let shown: Json = options(&given).into_iter().collect::<Map<_, _>>().into();
-        assert_eq!(shown, json!({"cpus": 0.5, "resources": {"licence": 2.0}, "detached": true}));
+        let expected = json!({
+            "cpus": 0.5, "resources": {"licence": 2.0}, "strategy": "on-node beta",
+            "labels": "zone=a, !slow", "detached": true,
+        });
+        assert_eq!(shown, expected);
     }
 
     #[test]

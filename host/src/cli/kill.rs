@@ -5,7 +5,7 @@ use std::sync::Arc;
 use host_proto::admin as proto;
 use serde_json::json;
 
-use super::client::{self, ClientOptions, answer, caller};
+use super::client::{self, ANSWER_TIME, Client, ClientOptions, answer_anywhere, caller};
 use super::console::{Console, Format};
 use super::failure::Failure;
 use super::target::Target;
@@ -22,10 +22,12 @@ pub(super) struct Kill {
 impl Kill {
     /// Carries it out.
     pub(super) fn run(self, console: &Arc<Console>) -> Result<(), Failure> {
-        client::with_client(&self.client, console, async |mut client| {
+        client::with_client(&self.client, console, async |client| {
             let target = Some(self.target.wire());
             let request = proto::KillRequest { caller: caller(), target };
-            let what = answer(client.kill(request)).await?.what;
+            let ask = |mut client: Client, request| async move { client.kill(request).await };
+            let killed = answer_anywhere(&self.client, ANSWER_TIME, client, request, ask).await?;
+            let what = killed.what;
             match console.format {
                 Format::Text => console.out(&format!("killed {what}\n")),
                 Format::Json => console.out(&format!("{}\n", json!({ "killed": what }))),

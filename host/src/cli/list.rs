@@ -37,7 +37,8 @@ Examples:
   host list nodes
   host list actors --format json | jq -r 'select(.state == \"pending\") | .id'
 
-Objects are those of 100 KiB and more that are in memory.";
+Objects are those of 4 KiB and more that are in memory, largest first; a line
+says what there is besides.";
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 enum Kind {
@@ -45,7 +46,7 @@ enum Kind {
     Nodes,
     /// Live actors.
     Actors,
-    /// Large objects in memory.
+    /// Objects in memory, largest first.
     Objects,
     /// Packages that are loaded.
     Packages,
@@ -113,6 +114,7 @@ impl List {
             found.answer.objects.extend(page.objects);
             found.answer.packages.extend(page.packages);
             found.answer.jobs.extend(page.jobs);
+            found.answer.object_totals = page.object_totals;
             found.answer.unanswered = page.unanswered;
             found.answer.more = more;
             if !more {
@@ -178,6 +180,7 @@ fn for_people(list: &proto::ListAnswer, kind: proto::Kind) -> String {
         let node = NodeId(object.node).to_string();
         rows.add_row([shown('o', object.id), node, format_bytes(object.bytes)]);
     }
+    let rest = list.object_totals.as_ref().map(|totals| rest_for_people(list, totals));
     for package in &list.packages {
         let classes = one_line(&package.classes.join(", "));
         let driver = if package.driver { "yes" } else { "no" };
@@ -199,7 +202,24 @@ fn for_people(list: &proto::ListAnswer, kind: proto::Kind) -> String {
             time::show(Duration::from_millis(job.age_ms)),
         ]);
     }
-    laid_out(&rows)
+    laid_out(&rows) + &rest.unwrap_or_default()
+}
+
+/// Objects in memory that are not listed, and their bytes.
+fn unlisted(list: &proto::ListAnswer, totals: &proto::ObjectTotals) -> (u64, u64) {
+    let bytes = list.objects.iter().map(|object| object.bytes).sum();
+    (totals.count.saturating_sub(list.objects.len() as u64), totals.bytes.saturating_sub(bytes))
+}
+
+fn rest_for_people(list: &proto::ListAnswer, totals: &proto::ObjectTotals) -> String {
+    let (count, bytes) = unlisted(list, totals);
+    format!(
+        "besides: {count} more in memory with {}, {} small or not ready, {} on disk with {}\n",
+        format_bytes(bytes),
+        totals.small,
+        totals.on_disk,
+        format_bytes(totals.on_disk_bytes)
+    )
 }
 
 fn for_programs(list: &proto::ListAnswer) -> String {
@@ -231,9 +251,23 @@ fn for_programs(list: &proto::ListAnswer) -> String {
         })
     };
     let unanswered = |unanswered: &proto::Unanswered| json!({"unanswered": unanswered.node, "why": unanswered.why});
+    let rest = list.object_totals.as_ref().map(|totals| {
+        let (count, bytes) = unlisted(list, totals);
+        json!({"besides": {
+            "in_memory": count,
+            "in_memory_bytes": bytes,
+            "small": totals.small,
+            "on_disk": totals.on_disk,
+            "on_disk_bytes": totals.on_disk_bytes,
+        }})
+    });
     let all = list.actors.iter().map(actor_for_programs);
     let all = all.chain(list.objects.iter().map(object)).chain(list.packages.iter().map(package));
-    lines(all.chain(list.jobs.iter().map(job)).chain(list.unanswered.iter().map(unanswered)))
+    lines(
+        all.chain(list.jobs.iter().map(job))
+            .chain(rest)
+            .chain(list.unanswered.iter().map(unanswered)),
+    )
 }
 
 /// An actor for programs.

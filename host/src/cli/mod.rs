@@ -1,9 +1,9 @@
 //! The command line: what people type, and what they get to see.
 //!
 //! One file per command: `run`, `build`, `new`, `inspect`, `completions`; `start`,
-//! which runs a node that stays, and its clients: `status`, `list`, `get`, `why`
+//! which runs a node that stays, and its clients: `status`, `health`, `list`, `get`, `why`
 //! (explain), `logs`, `call`, `kill`, `stop` (and drain), `token`, `identity`, `login`, and
-//! `remote` (run on a node). `client` is their way to a node. The others are what commands share: `options` (what a node is started with),
+//! `remote` (run on a node); `worker` is what a node starts. `client` is their way to a node. The others are what commands share: `options` and `gpus` (what a node is started with),
 //! `invoke`, `calls` and `values` (from text to calls and from results to
 //! text), `console` (all output), `failure` (all errors, and exit codes).
 //! Nothing here knows the engine; a command asks [`node`](crate::node).
@@ -19,6 +19,8 @@ mod diagnostics;
 mod explain;
 mod failure;
 mod get;
+mod gpus;
+mod health;
 mod identity;
 mod inspect;
 mod interrupt;
@@ -44,6 +46,7 @@ mod time;
 mod token;
 mod values;
 mod why;
+mod worker;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -126,6 +129,7 @@ enum Command {
     Stop(stop::Stop),
     Drain(stop::Drain),
     Status(status::Status),
+    Health(health::Health),
     List(list::List),
     Get(get::Get),
     Explain(why::Explain),
@@ -136,6 +140,7 @@ enum Command {
     Identity(identity::Identity),
     Login(login::Login),
     Completions(completions::Completions),
+    Worker(worker::Worker),
 }
 
 /// Reads the process's command line and does what it says.
@@ -197,6 +202,7 @@ fn dispatch(cli: Cli, console: &Arc<Console>) -> Result<(), Failure> {
         Command::Stop(stop) => stop.run(console),
         Command::Drain(drain) => drain.run(console),
         Command::Status(status) => status.run(console),
+        Command::Health(health) => health.run(console),
         Command::List(list) => list.run(console),
         Command::Get(get) => get.run(console),
         Command::Explain(explain) => explain.run(console),
@@ -206,6 +212,7 @@ fn dispatch(cli: Cli, console: &Arc<Console>) -> Result<(), Failure> {
         Command::Token(token) => token.run(console),
         Command::Identity(identity) => identity.run(console),
         Command::Login(login) => login.run(console),
+        Command::Worker(worker) => worker.run(),
         Command::Completions(completions) => {
             completions.run(console);
             Ok(())

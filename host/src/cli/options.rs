@@ -8,15 +8,18 @@ use std::sync::Arc;
 
 use clap::builder::FalseyValueParser;
 use host_core::Level;
+use host_core::placement::Labels;
 use host_core::resources::{Amount, MEMORY, parse_bytes};
 use host_wasi::grants::{DirGrant, EnvGrant, NetGrant};
 use host_wasi::{Grants, Output};
 
 use super::diagnostics::LogLevel;
 use super::failure::Failure;
+use super::gpus::GpuOptions;
 use crate::log::Sink;
 use crate::node::Config;
 use crate::sandbox::{Pool, PoolError};
+use crate::trace::{self, Flush};
 
 /// What guests may do.
 #[derive(clap::Args, Debug, Default)]
@@ -43,6 +46,8 @@ pub(super) struct ResourceOptions {
     /// Memory that actors can reserve, such as 8GiB [default: the machine's]
     #[arg(long, value_name = "SIZE", env = "GREENROOM_MEMORY", value_parser = memory)]
     memory: Option<Amount>,
+    #[command(flatten)]
+    pub(super) gpus: GpuOptions,
     /// What actors can reserve, such as licence=2,cpus=4,memory=8GiB
     #[arg(
         long,
@@ -52,6 +57,9 @@ pub(super) struct ResourceOptions {
         value_parser = resource
     )]
     resources: Vec<(String, Amount)>,
+    /// What actors can ask their node to be, such as zone=a,disk=ssd
+    #[arg(long, value_name = "NAME=VALUE", env = "GREENROOM_LABELS", value_delimiter = ',')]
+    labels: Vec<String>,
     /// Objects kept in memory, such as 2GiB; more go to disk [default: 30 % of
     /// the memory]
     #[arg(long, value_name = "SIZE", env = "GREENROOM_OBJECT_STORE_MEMORY", value_parser = parse_bytes)]
@@ -83,6 +91,38 @@ pub(super) struct CacheOptions {
         conflicts_with = "cache_dir"
     )]
     no_cache: bool,
+}
+
+/// Where spans of calls go.
+#[derive(clap::Args, Debug, Default)]
+#[command(next_help_heading = "Traces (OTLP over gRPC; the standard OTEL_… variables count too)")]
+pub(super) struct TraceOptions {
+    /// A collector that spans of calls are sent to, such as
+    /// http://127.0.0.1:4317 [default: none is made]
+    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    otlp: Option<String>,
+    /// The share of traces that is kept, from 0 to 1, of those that begin here
+    /// [default: as OTEL_TRACES_SAMPLER says, else all]
+    #[arg(long, value_name = "SHARE", env = "GREENROOM_TRACE_SHARE", value_parser = share)]
+    trace_share: Option<f64>,
+}
+
+impl TraceOptions {
+    /// Spans are sent from now on, within the runtime that this is called in,
+    /// if somebody wants them.
+    pub(super) fn start(&self) -> Result<Option<Flush>, Failure> {
+        let Some(collector) = &self.otlp else { return Ok(None) };
+        let share = self.trace_share;
+        let config =
+            trace::Config { collector: collector.clone(), service: "greenroom".into(), share };
+        let started = trace::start(&config);
+        started.map(Some).map_err(|error| Failure::usage(error.to_string()))
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share: Option<f64> = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "it has to be a number from 0 to 1".into())
 }
 
 impl GrantOptions {
@@ -135,6 +175,9 @@ impl ResourceOptions {
         let custom = self.resources.iter().map(|(name, amount)| (name.as_str(), *amount));
         // Their own options say more than the list.
         custom.chain(named).for_each(|(name, amount)| config.resources.set(name, amount));
+        config.labels = Labels::parse(self.labels.iter().map(String::as_str))
+            .map_err(|error| Failure::usage(format!("--labels: {error}")))?
+            .into();
         config.grants = grants.grants()?;
         if let Some(bytes) = self.object_store_memory {
             config.object_store_bytes = bytes;

@@ -34,6 +34,9 @@ pub(super) struct BuildOptions {
     /// An optimised build: the same as no option
     #[arg(long, conflicts_with = "profile")]
     release: bool,
+    /// The package's features to build with, beside its default ones
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    features: Vec<String>,
     /// Where cargo builds [default: target/guest in the project]
     #[arg(long, value_name = "PATH", env = "GREENROOM_TARGET_DIR")]
     target_dir: Option<PathBuf>,
@@ -105,6 +108,9 @@ impl Project {
         cargo.args(["--message-format", "json-render-diagnostics"]);
         cargo.arg("--target-dir").arg(self.target_folder(options));
         cargo.arg("--profile").arg(self.profile(options));
+        if !options.features.is_empty() {
+            cargo.arg("--features").arg(options.features.join(","));
+        }
         // Cargo's own progress is for whoever sits there; errors always show.
         if console.format == Format::Json || !console.wants_progress() {
             cargo.arg("--quiet");

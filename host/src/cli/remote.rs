@@ -17,7 +17,7 @@ use host_wasi::{Output, Stream};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::calls::result_line;
-use super::client::{self, Client, ClientOptions, answer, answer_within, caller, refused};
+use super::client::{self, Client, ClientOptions, answer, answer_within, caller, refused, traced};
 use super::console::{Console, Format};
 use super::failure::Failure;
 use super::logs;
@@ -47,7 +47,7 @@ pub(super) fn run(
         let info = described(&mut client, source, &id, bytes, console).await?;
         let (work, calls) = planned(wanted.plan(&info, source)?);
         let request = proto::RunRequest { caller: caller(), package: id, work: Some(work) };
-        let mut events = answer(client.run(request)).await?;
+        let mut events = answer(client.run(traced(request))).await?;
         let mut calls = calls.into_iter();
         loop {
             // However long the job is quiet: a node that has gone is noticed by

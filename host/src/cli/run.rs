@@ -6,18 +6,18 @@ use std::sync::Arc;
 use host_core::package::PackageInfo;
 
 use super::calls;
-use super::client::ClientOptions;
+use super::client::{self, ClientOptions};
 use super::console::Console;
 use super::explain;
 use super::failure::Failure;
 use super::interrupt::{self, Stop};
-use super::options::{CacheOptions, GrantOptions, ResourceOptions};
+use super::options::{CacheOptions, GrantOptions, ResourceOptions, TraceOptions};
 use super::package::{self, Source};
 use super::project::BuildOptions;
 use super::remote;
 use super::{Global, runtime};
 use crate::node::{Config, Job, Node};
-use crate::sandbox::Package;
+use crate::sandbox::{self, Package};
 
 /// Run a package: its driver, or the calls that are given
 #[derive(clap::Args, Debug)]
@@ -42,6 +42,8 @@ pub(super) struct Run {
     resources: ResourceOptions,
     #[command(flatten)]
     cache: CacheOptions,
+    #[command(flatten)]
+    traces: TraceOptions,
     #[command(flatten, next_help_heading = "Building (if a folder is given)")]
     build: BuildOptions,
 }
@@ -86,11 +88,21 @@ impl Run {
         }
         let (grants, cache) = (&self.grants, &self.cache);
         let (sink, output) = (console.clone(), console.clone());
-        let config = self.resources.config(grants, cache, global.log_level, sink, output)?;
+        let mut config = self.resources.config(grants, cache, global.log_level, sink, output)?;
         let interrupted = interrupt::watch()?;
         let runtime = runtime()?;
         let stop = Stop { interrupted, unread: console.unread.clone() };
+        // Opening drivers takes time: for those who can use them.
+        let gpus = &self.resources.gpus;
+        if gpus.are_given() || sandbox::uses_gpu(&bytes) {
+            runtime.block_on(stop.or(gpus.find(&mut config)))?;
+        }
+        let spans = {
+            let _within = runtime.enter();
+            self.traces.start()?
+        };
         let done = runtime.block_on(self.work(config, &source, bytes, console, &stop));
+        drop(spans);
         runtime.shutdown_background();
         console.finish();
         done
@@ -108,7 +120,7 @@ impl Run {
         let package = stop.or(package::load(&node, source, bytes, console)).await?;
         let wanted = Wanted { calls: &self.calls, args: &self.args };
         let work = wanted.plan(&package.info, source)?;
-        let job = node.begin_job();
+        let job = node.begin_job().under(client::traceparent());
         let done = stop.or(carry_out(&job, &package, work, source, console)).await;
         let left = job.end().await;
         if !left.is_empty() {

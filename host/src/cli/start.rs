@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host_control::EtcdOptions;
-use host_core::placement::Labels;
 use host_core::{ClusterId, NodeId};
 use host_identity::{JoinToken, Kind, Name, Order, Uses};
 use serde_json::json;
@@ -18,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::console::{Console, Format};
 use super::failure::Failure;
 use super::login::TokenOptions;
-use super::options::{CacheOptions, GrantOptions, ResourceOptions};
+use super::options::{CacheOptions, GrantOptions, ResourceOptions, TraceOptions};
 use super::{Global, interrupt, places, runtime};
 use crate::admin::lines::Lines;
 use crate::cluster::{self, Host};
@@ -61,6 +60,8 @@ pub(super) struct Start {
     resources: ResourceOptions,
     #[command(flatten)]
     cache: CacheOptions,
+    #[command(flatten)]
+    traces: TraceOptions,
 }
 
 /// What a node in a cluster of several needs.
@@ -79,9 +80,6 @@ struct ClusterOptions {
     /// node's own]
     #[arg(long, value_name = "URL", env = "GREENROOM_CONTROL")]
     control: Option<String>,
-    /// What actors can ask their node to be, such as zone=a,disk=ssd
-    #[arg(long, value_name = "NAME=VALUE", env = "GREENROOM_LABELS", value_delimiter = ',')]
-    labels: Vec<String>,
 }
 
 const EXAMPLES: &str = "\
@@ -121,15 +119,6 @@ impl ClusterOptions {
             cluster: None,
         }))
     }
-
-    fn labels(&self) -> Result<Labels, Failure> {
-        let pairs = self.labels.iter().map(|label| {
-            label.split_once('=').ok_or_else(|| {
-                Failure::usage(format!("--labels {label:?}: it has to be NAME=VALUE"))
-            })
-        });
-        pairs.collect::<Result<Labels, _>>()
-    }
 }
 
 impl Start {
@@ -149,7 +138,7 @@ impl Start {
         let (sink, output) = (lines.clone(), console.clone());
         let config =
             self.resources.config(&self.grants, &self.cache, global.log_level, sink, output)?;
-        let config = Config {
+        let mut config = Config {
             code_cache: self.cache.folder_or(|| Some(data_dir.path.join("code"))),
             spill_parent: data_dir.spill()?,
             ..config
@@ -160,21 +149,25 @@ impl Start {
                 self.listen
             )));
         }
+        let (cluster, stopping, runtime) = (&self.cluster, interrupt::watch()?, runtime()?);
+        runtime.block_on(self.resources.gpus.find(&mut config))?;
         let config = cluster::Config {
             node: config,
             lines,
             name,
             data_dir: data_dir.path.clone(),
             listen: self.listen,
-            advertise: self.cluster.advertise.clone(),
-            labels: self.cluster.labels()?,
-            join: self.cluster.join()?,
-            etcd: self.cluster.etcd()?,
+            advertise: cluster.advertise.clone(),
+            join: cluster.join()?,
+            etcd: cluster.etcd()?,
         };
-        let stopping = interrupt::watch()?;
-        let runtime = runtime()?;
+        let spans = {
+            let _within = runtime.enter();
+            self.traces.start()?
+        };
         let served = runtime.block_on(serve(config, &data_dir, &stopping, console));
         data_dir.forget_address();
+        drop(spans);
         runtime.shutdown_background();
         served
     }

@@ -60,7 +60,7 @@ fn for_programs(status: &proto::StatusAnswer) -> Json {
 pub(super) fn nodes_for_people(nodes: &[proto::Node]) -> String {
     let mut rows = table();
     rows.set_header([
-        "NODE", "NAME", "ADDRESS", "STATE", "ACTORS", "JOBS", "OBJECTS", "FREE", "UP",
+        "NODE", "NAME", "ADDRESS", "STATE", "READY", "ACTORS", "JOBS", "OBJECTS", "FREE", "UP",
     ]);
     for node in nodes {
         let known = node.state() != proto::NodeState::Silent;
@@ -74,6 +74,7 @@ pub(super) fn nodes_for_people(nodes: &[proto::Node]) -> String {
             one_line(&node.name),
             one_line(&node.address),
             state,
+            known(ready(node)),
             known(node.actors.to_string()),
             known(node.jobs.to_string()),
             known(format!(
@@ -86,6 +87,27 @@ pub(super) fn nodes_for_people(nodes: &[proto::Node]) -> String {
         ]);
     }
     laid_out(&rows)
+}
+
+/// Whether a node can do work; else why not.
+fn ready(node: &proto::Node) -> String {
+    let Some(health) = &node.health else { return "?".into() };
+    if health.ready {
+        return "yes".into();
+    }
+    let failed = health.checks.iter().filter(|check| !check.ok);
+    let failed = failed.map(|check| format!("{}: {}", one_line(&check.name), one_line(&check.why)));
+    format!("no: {}", failed.collect::<Vec<_>>().join("; "))
+}
+
+/// The same for programs.
+pub(super) fn health_for_programs(health: &proto::Health) -> Json {
+    let check = |check: &proto::HealthCheck| {
+        let why = Some(&check.why).filter(|why| !why.is_empty());
+        json!({ "check": check.name, "ok": check.ok, "why": why })
+    };
+    let checks: Vec<_> = health.checks.iter().map(check).collect();
+    json!({ "ready": health.ready, "checks": checks })
 }
 
 fn free(node: &proto::Node) -> String {
@@ -116,6 +138,9 @@ pub(super) fn node_for_programs(node: &proto::Node) -> Json {
     if node.state() == proto::NodeState::Silent {
         fields.insert("why".into(), node.why.clone().into());
         return object;
+    }
+    if let Some(health) = &node.health {
+        fields.insert("health".into(), health_for_programs(health));
     }
     fields.extend([
         ("version".into(), node.version.clone().into()),

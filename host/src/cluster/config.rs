@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use host_control::EtcdOptions;
-use host_core::placement::Labels;
 use host_identity::{JoinToken, Name};
 
 use crate::admin::lines::Lines;
@@ -24,8 +23,6 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where others reach it, `HOST:PORT`, if that is not where it listens.
     pub advertise: Option<String>,
-    /// What its node is labelled with.
-    pub labels: Labels,
     /// A host of the cluster to join, and what lets it in; needed once.
     pub join: Option<(String, JoinToken)>,
     /// An etcd, in place of the first node's store.

@@ -8,10 +8,12 @@
 mod bulk;
 mod config;
 mod control;
+mod counted;
 mod enter;
 mod error;
 mod operate;
 mod serve;
+mod vitals;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -34,8 +36,10 @@ use crate::admin::{Admin, NodeSummary, Parts};
 use crate::node::Node;
 use bulk::{Given, Pulled};
 use control::Store;
+use counted::Counted;
 use operate::{Operating, Others};
 use serve::Reaching;
+use vitals::Watched;
 
 /// How long open requests have when the host stops.
 const SHUTDOWN_TIME: Duration = Duration::from_secs(2);
@@ -47,6 +51,8 @@ pub struct Host {
     /// On the host that has the authority.
     registrar: Option<Registrar>,
     store: Arc<dyn ControlStore>,
+    /// The same as this host itself asks it.
+    counted: Arc<Counted>,
     /// Whether other hosts reach the store through this one.
     gives_store: bool,
     is_new: bool,
@@ -83,12 +89,14 @@ impl Host {
         let entered = enter::enter(&config).await?;
         let local = LocalToken::create(&config.data_dir).map_err(Error::Identity)?;
         let store = entered.store.clone();
+        let counted = Arc::new(Counted::new(store.clone()));
         let keeper =
-            Keeper::start(entered.identity.clone(), store.clone(), entered.registrar.clone());
+            Keeper::start(entered.identity.clone(), counted.clone(), entered.registrar.clone());
         Ok(Host {
             identity: entered.identity,
             registrar: entered.registrar,
             store,
+            counted,
             gives_store: entered.gives_store,
             is_new: entered.is_new,
             listener,
@@ -161,6 +169,7 @@ impl Host {
             let ended = tokio::select! {
                 () = self.stop.cancelled() => None,
                 ended = present.member.ended() => Some(ended),
+                () = present.member.drained() => None,
             };
             admin.end();
             present.node.end_all();
@@ -172,6 +181,8 @@ impl Host {
             }
             match ended {
                 None => return Ok(()),
+                // It was about to leave, and has lost what it was to hand over.
+                Some(Ended::LeaseLost) if present.member.is_draining() => return Ok(()),
                 Some(Ended::Foreign(found)) => {
                     return Err(Error::Foreign { cluster: self.identity.cluster(), found });
                 }
@@ -182,14 +193,15 @@ impl Host {
 
     /// Gets an id, and serves the node that has it.
     async fn begin(&self) -> Result<(Present, Admin, Vec<Gate>), Error> {
-        let control = Arc::new(Store::new(Records::new(self.store.clone())));
+        let control = Arc::new(Store::new(Records::new(self.counted.clone())));
         let record = NodeRecord {
             id: NodeId(0),
             name: self.identity.name().as_str().into(),
             addresses: vec![self.advertised().into()],
             total: self.config.node.resources.clone(),
-            labels: self.config.labels.clone(),
+            labels: (*self.config.node.labels).clone(),
             protocol: host_proto::PROTOCOL_VERSION,
+            draining: false,
         };
         // Each request proves the store's own id: the record is for the rules.
         let cluster = match self.registrar {
@@ -202,6 +214,7 @@ impl Host {
             .map_err(|_| Error::Foreign { cluster: self.identity.cluster(), found: None })?;
         let mut config = self.config.node.clone();
         config.id = registered.id();
+        config.name = self.identity.name().as_str().into();
         let node = Node::start(config).map_err(Error::Node)?;
         let pulled = Arc::new(Pulled::default());
         let member = Member::start(
@@ -210,6 +223,7 @@ impl Host {
                 control,
                 reach: Arc::new(Reaching::new(self.identity.clone())),
                 admit: Box::new(serve::admit),
+                stays: self.stays(),
             },
             registered,
         );
@@ -224,10 +238,20 @@ impl Host {
         Ok((present, admin, gates))
     }
 
+    /// Why the cluster cannot do without this host, if it cannot.
+    fn stays(&self) -> Option<String> {
+        self.gives_store.then(|| {
+            "it keeps the cluster's records, and without them no other node can go on; a cluster \
+             in an etcd (--control) can do without any node"
+                .into()
+        })
+    }
+
     /// The service of the node for clients.
     fn admin(&self, present: &Present) -> Result<Admin, Error> {
         let packages = self.config.data_dir.join("packages");
         let operator = Operating {
+            member: present.member.clone(),
             stop: self.stop.clone(),
             registrar: self.registrar.clone(),
             authority: self.identity.authority(),
@@ -245,6 +269,7 @@ impl Host {
             packages: packages.clone(),
             peers: Arc::new(Others(present.member.clone())),
             operator: Arc::new(operator),
+            vitals: Arc::new(Watched::new(present.member.clone(), self.counted.clone())),
         };
         Admin::new(parts).map_err(|source| Error::File { path: packages, source })
     }
@@ -272,6 +297,7 @@ impl Host {
         if self.gives_store {
             routes = serve::with_store(routes, self.store.clone());
         }
+        let routes = routes.into_axum_router().merge(admin.pages()).into();
         let failed = |source| Error::Listen { address: self.address, source };
         let listener = listener.try_clone().map_err(failed)?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;

@@ -2,21 +2,24 @@
 
 use std::time::Duration;
 
-use host_cluster::Member;
-use host_core::NodeId;
+use host_cluster::{Drain, Member};
+use host_core::{ActorId, Error, NodeId};
 use host_gate::Registrar;
 use host_identity::{Enrolment, JoinToken, Order, Subject, Token, TokenId};
+use host_refs::Handle;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::async_trait;
 use tonic::transport::Channel;
 
-use crate::admin::{Drained, NodeSummary, Operator, Peers, Refusal};
+use crate::admin::{NodeSummary, Operator, Peers, Refusal};
 
 /// The other nodes of the cluster.
 pub(super) struct Others(pub(super) Member);
 
 /// What changes the cluster, or ends this host.
 pub(super) struct Operating {
+    pub(super) member: Member,
     pub(super) stop: CancellationToken,
     /// On the host that has the authority.
     pub(super) registrar: Option<Registrar>,
@@ -33,13 +36,17 @@ impl Peers for Others {
             id: record.id,
             name: record.name.to_string(),
             address: record.addresses.first().map(ToString::to_string).unwrap_or_default(),
-            draining: false,
+            draining: record.draining,
         };
         others.map(summary).collect()
     }
 
     async fn channel(&self, node: NodeId) -> Result<Channel, String> {
         self.0.dialler().dial(node).await
+    }
+
+    async fn actor(&self, id: ActorId) -> Option<Handle> {
+        self.0.find(id).await.ok()
     }
 }
 
@@ -62,14 +69,18 @@ impl Operator for Operating {
     }
 
     fn is_draining(&self) -> bool {
-        false
+        self.member.is_draining()
     }
 
-    async fn drain(&self, node: NodeId, _deadline: Duration) -> Result<Drained, Refusal> {
-        Err(Refusal::Invalid(format!(
-            "{node} cannot be drained by this build of host; `host stop` ends it at once: actors \
-             that may restart come back on other nodes, others end"
-        )))
+    async fn drain(
+        &self,
+        node: NodeId,
+        deadline: Duration,
+    ) -> Result<watch::Receiver<Drain>, Refusal> {
+        self.member.drain(node, deadline).await.map_err(|error| match error {
+            Error::Invalid(why) => Refusal::Invalid(why),
+            error => Refusal::Unavailable(error.to_string()),
+        })
     }
 
     async fn create_token(&self, order: Order) -> Result<(JoinToken, Token), Refusal> {

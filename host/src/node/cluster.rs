@@ -11,6 +11,7 @@ use host_refs::{Args, ObjectRef, Target, Value};
 
 use super::{Inner, Node};
 use crate::actor::Actor;
+use crate::meters::Count;
 use crate::store::small;
 
 /// Brings bytes that are on other nodes here: what the network below does.
@@ -87,6 +88,41 @@ impl Local for Here {
         }
     }
 
+    fn withdraw(&self, id: ActorId) -> bool {
+        let Ok(node) = self.node() else { return false };
+        let granted = {
+            let mut ledger = node.ledger.lock();
+            if !ledger.is_waiting(id) {
+                return false;
+            }
+            ledger.withdraw(id)
+        };
+        node.granted(&granted);
+        self.end(id, Cause::NodeLost);
+        true
+    }
+
+    fn waiting(&self) -> usize {
+        self.node().map_or(0, |node| node.ledger.lock().waiting_count())
+    }
+
+    fn retire(&self, id: ActorId, cause: Cause) {
+        let Ok(node) = self.node() else { return };
+        let actor = node.actors.lock().get(&id).cloned();
+        match actor {
+            Some(actor) if actor.is_granted() => actor.close(cause),
+            Some(actor) => actor.end(cause),
+            None => {}
+        }
+    }
+
+    fn end_all(&self, message: &str) -> Vec<(ActorId, String)> {
+        let Ok(node) = self.node() else { return Vec::new() };
+        let actors: Vec<_> = node.actors.lock().values().cloned().collect();
+        actors.iter().for_each(|actor| actor.end_because(Cause::NodeLost, message.to_owned()));
+        actors.iter().map(|actor| (actor.label.id, actor.label.to_string())).collect()
+    }
+
     fn end_job(&self, job: JobId, cause: Cause) {
         let Ok(node) = self.node() else { return };
         node.ends_with(job).iter().for_each(|actor| actor.end(cause));
@@ -121,7 +157,15 @@ impl Local for Here {
         size: u64,
         from: NodeId,
     ) -> Answer<'static, Result<Bytes, Error>> {
-        self.bulk.object(object, size, from)
+        let (node, pulling) = (self.node.clone(), self.bulk.object(object, size, from));
+        Box::pin(async move {
+            let bytes = pulling.await?;
+            if let Some(node) = node.upgrade() {
+                node.meters.count(Count::Pulled);
+                node.meters.add(Count::PulledBytes, bytes.len() as u64);
+            }
+            Ok(bytes)
+        })
     }
 
     fn put(&self, value: Value) -> ObjectRef {
@@ -173,7 +217,7 @@ impl Local for Here {
 
     fn load(&self) -> (Resources, u32) {
         let Ok(node) = self.node() else { return (Resources::default(), 0) };
-        let free = node.ledger.lock().free().clone();
+        let free = node.ledger.lock().spare().clone();
         let actors = node.actors.lock().len();
         (free, u32::try_from(actors).unwrap_or(u32::MAX))
     }

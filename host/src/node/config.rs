@@ -3,18 +3,27 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use host_core::placement::Labels;
 use host_core::resources::{Amount, Resources};
 use host_core::{Level, NodeId};
 use host_wasi::{Grants, Output};
 
 use crate::log::Sink;
 use crate::sandbox::{Pool, PoolError};
+use crate::worker::Workers;
+
+/// The name of a node that is in no cluster.
+const ALONE: &str = "local";
 
 /// What a node is started with.
 #[derive(Clone)]
 pub struct Config {
     /// The node's id: 1 for a node by itself, in a cluster what it got there.
     pub id: NodeId,
+    /// Its name: what an actor can ask for, beside the id.
+    pub name: Arc<str>,
+    /// What it is labelled with.
+    pub labels: Arc<Labels>,
     /// How many actors can live at once.
     pub pool: Pool,
     /// What actors can reserve.
@@ -33,6 +42,8 @@ pub struct Config {
     pub driver_output: Arc<dyn Output>,
     /// The least important level of guests' log lines that is kept.
     pub log_level: Level,
+    /// The processes of actors with a GPU; none: it has no GPUs.
+    pub workers: Option<Arc<Workers>>,
 }
 
 impl Config {
@@ -48,6 +59,8 @@ impl Config {
         resources.set("memory", Amount::whole(memory).unwrap_or(Amount::ZERO));
         Ok(Config {
             id: NodeId(1),
+            name: ALONE.into(),
+            labels: Arc::default(),
             pool: Pool::for_actors(None)?,
             resources,
             grants: Grants::default(),
@@ -58,6 +71,7 @@ impl Config {
             sink,
             driver_output,
             log_level: Level::Info,
+            workers: None,
         })
     }
 }

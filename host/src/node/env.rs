@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use host_core::{Error, NodeId};
+use host_core::placement::Labels;
+use host_core::{ActorId, Error, NodeId};
 use host_wasi::Profile;
 
 use super::Inner;
-use crate::actor::{Actor, Env};
+use crate::actor::{Actor, Env, Seat};
 use crate::log::Sink;
-use crate::sandbox::Services;
+use crate::meters::{Count, Meters};
+use crate::sandbox::{Answer, GpuShare, Services};
 use crate::store::Store;
 use host_refs::Target;
 
@@ -30,6 +32,14 @@ impl Env for Inner {
         self.id
     }
 
+    fn name(&self) -> Arc<str> {
+        self.config.name.clone()
+    }
+
+    fn labels(&self) -> Arc<Labels> {
+        self.config.labels.clone()
+    }
+
     fn now(&self) -> Duration {
         self.started.elapsed()
     }
@@ -42,32 +52,75 @@ impl Env for Inner {
         &self.store
     }
 
+    fn meters(&self) -> &Meters {
+        &self.meters
+    }
+
+    fn seat<'a>(&'a self, actor: &'a Actor) -> Option<Answer<'a, Result<Seat, Error>>> {
+        // Only what can reach a GPU can do harm with it.
+        if !actor.package.code.uses_gpu() {
+            return None;
+        }
+        let gpu = self.ledger.lock().gpus_of(actor.label.id).first().copied();
+        let (index, part) = gpu?;
+        let workers = self.config.workers.as_ref()?;
+        let gpu = workers.gpus().get(index)?.clone();
+        let memory = (gpu.memory as f64 * part.as_f64()) as u64;
+        Some(Box::pin(async move {
+            Ok(Seat {
+                worker: workers.take().await?,
+                gpu: Some(GpuShare { index, gpu, memory }),
+                cache: self.config.code_cache.clone(),
+                grants: self.config.grants.clone(),
+            })
+        }))
+    }
+
     fn restarting(&self, actor: &Actor, error: &Error, delay: Duration) {
+        self.meters.count(Count::Restarted);
         tracing::warn!(actor = %actor.label, %error, ?delay, "actor crashed and is restarted");
     }
 
     fn ended(&self, actor: &Actor, death: &Error) {
         tracing::debug!(actor = %actor.label, %death, "actor ended");
         let id = actor.label.id;
+        if let Error::Died { cause, .. } = death {
+            self.meters.count(Count::Died(*cause));
+        }
         if actor.spec.name.is_some() {
             self.names.lock().release(id);
         }
         let removed = self.actors.lock().remove(&id);
-        self.ended.lock().push(actor.label.clone(), death);
+        let is_canary = self.is_canary(actor);
+        if !is_canary {
+            self.ended.lock().push(actor.label.clone(), death);
+        }
         if !actor.spec.resources.is_empty() {
             let granted = self.ledger.lock().release(id);
-            let actors = self.actors.lock();
-            let granted: Vec<_> = granted.iter().filter_map(|id| actors.get(id).cloned()).collect();
-            drop(actors);
-            for actor in granted {
-                actor.grant();
-                actor.wake();
-            }
+            self.granted(&granted);
         }
         drop(removed);
+        if is_canary {
+            // Nobody else ever knew of it.
+            self.departed.notify_waiters();
+            return;
+        }
         if let (Some(member), Error::Died { cause, message, .. }) = (self.cluster.get(), death) {
             member.actor_ended(id, *cause, message.clone());
         }
         self.departed.notify_waiters();
+    }
+}
+
+impl Inner {
+    /// These have got their resources.
+    pub(super) fn granted(&self, ids: &[ActorId]) {
+        let actors = self.actors.lock();
+        let granted: Vec<_> = ids.iter().filter_map(|id| actors.get(id).cloned()).collect();
+        drop(actors);
+        for actor in granted {
+            actor.grant();
+            actor.wake();
+        }
     }
 }

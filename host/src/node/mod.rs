@@ -4,6 +4,7 @@
 //! actors and calls them. Start with [`Node::start`]. What guests ask for is
 //! in `services`, what actors need of their node in `env`.
 
+mod canary;
 mod cluster;
 mod config;
 mod ended;
@@ -24,6 +25,7 @@ use host_core::id::Label;
 use host_core::names::Names;
 use host_core::placement::Ledger;
 use host_core::spec::{Concurrency, Options};
+use host_core::trace::Context;
 use host_core::waits::Waits;
 use host_core::{ActorId, Cause, Error, JobId, NodeId, ObjectId, PackageId, limits};
 use host_wasi::{Output, Profile};
@@ -32,9 +34,10 @@ use tokio::sync::Notify;
 
 pub use cluster::Bulk;
 pub use config::Config;
-pub use view::Page;
+pub use view::{ObjectTotals, Page};
 
 use crate::actor::{Actor, Role, Snapshot};
+use crate::meters::{Count, Meters};
 use crate::sandbox::{Engines, LoadError, Package, Services};
 use crate::store::Store;
 use host_refs::{Args, Call, Handle, ObjectRef, Outcome, Target};
@@ -61,6 +64,9 @@ struct Inner {
     waits: Mutex<Waits>,
     ended: Mutex<ended::Ended>,
     store: Store,
+    meters: Arc<Meters>,
+    /// What is called to see that the node can work, once it is.
+    canary: tokio::sync::OnceCell<Arc<Package>>,
     /// Told whenever an actor has ended.
     departed: Notify,
     /// The cluster that it is a member of, if it is.
@@ -74,6 +80,8 @@ pub struct Job {
     id: JobId,
     /// Where its drivers' output goes.
     output: Arc<dyn Output>,
+    /// What it is done under, if its client traces it.
+    trace: Option<Context>,
 }
 
 /// The runtime that a node and its guests run on: a thread per core.
@@ -91,6 +99,7 @@ pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 impl Node {
     /// Starts a node on the runtime that this is called on.
     pub fn start(config: Config) -> anyhow::Result<Node> {
+        let meters = Arc::<Meters>::default();
         let engines = Engines::new(config.pool)?;
         let profile = Arc::new(Profile::new(config.grants.clone(), Vec::new())?);
         let runtime = tokio::runtime::Handle::current();
@@ -111,6 +120,8 @@ impl Node {
             waits: Mutex::default(),
             ended: Mutex::default(),
             store,
+            meters,
+            canary: tokio::sync::OnceCell::new(),
             departed: Notify::new(),
             cluster: OnceLock::new(),
             me: me.clone(),
@@ -129,6 +140,8 @@ impl Node {
         }
         let cache: Option<&Path> = self.0.config.code_cache.as_deref();
         let package = Package::load(&self.0.engines, cache, id, bytes.into()).await?;
+        let found = if package.was_cached { Count::CacheHit } else { Count::CacheMiss };
+        self.0.meters.count(found);
         // Another may have loaded it meanwhile: the first stands.
         let mut packages = self.0.packages.lock();
         let entry = packages.entry(id);
@@ -149,7 +162,7 @@ impl Node {
     /// Begins a job whose drivers print to `output`.
     pub fn begin_job_with(&self, output: Arc<dyn Output>) -> Job {
         let id = JobId { node: self.0.id, seq: self.0.next_seq() };
-        Job { node: self.clone(), id, output }
+        Job { node: self.clone(), id, output, trace: None }
     }
 
     /// Every live actor, drivers included, in the order of creation.
@@ -210,6 +223,12 @@ impl Inner {
 }
 
 impl Job {
+    /// The same job, done under a span of its client's.
+    pub fn under(mut self, trace: Option<Context>) -> Job {
+        self.trace = trace;
+        self
+    }
+
     /// The job's id.
     pub fn id(&self) -> JobId {
         self.id
@@ -223,10 +242,12 @@ impl Job {
         let inner = &self.node.0;
         let id = ActorId { node: inner.id, seq: inner.next_seq() };
         let done = ObjectRef::pending(inner.object_id(), Weak::<Actor>::new());
-        let role = Role::Driver { args, output: self.output.clone(), done: done.clone() };
+        let (output, trace) = (self.output.clone(), self.trace);
+        let role = Role::Driver { args, trace, output, done: done.clone() };
         let spec = Options::default().resolve(Concurrency::Sequential)?;
         let label = Label { class: "driver".into(), id };
         let driver = Actor::new(label, self.id, package.clone(), spec, role, inner.this());
+        inner.meters.count(Count::Spawned);
         inner.actors.lock().insert(id, driver.clone());
         driver.grant();
         let _ends = EndOnDrop(&driver);
@@ -262,12 +283,24 @@ impl Job {
 
     /// Calls a method; the outcome comes with the object.
     pub fn call(&self, actor: &Handle, method: &str, args: Args) -> Result<ObjectRef, Error> {
+        self.call_under(self.trace, actor, method, args)
+    }
+
+    /// The same under a span of the client's that is not the job's.
+    pub fn call_under(
+        &self,
+        trace: Option<Context>,
+        actor: &Handle,
+        method: &str,
+        args: Args,
+    ) -> Result<ObjectRef, Error> {
         let target = actor.target();
         let object = ObjectRef::pending(self.node.0.object_id(), Arc::downgrade(target));
         let method = target.method_index(method)?;
         let held_up = self.node.0.held_up(&object, &args);
         let result = Some(object.clone());
-        target.send(Call { method, args, result, caller: None, retries: None, held_up }, false)?;
+        let (caller, retries) = (None, None);
+        target.send(Call { method, args, result, caller, retries, trace, held_up }, false)?;
         Ok(object)
     }
 

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use host_cluster::{Birth, Life, Refused};
 use host_core::id::Label;
-use host_core::placement::Reserve;
-use host_core::spec::{Concurrency, Options, Tries};
+use host_core::placement::{Decision, NodeView, Reserve, Strategy, decide, explain};
+use host_core::spec::{ActorSpec, Concurrency, Options, Tries};
 use host_core::{ActorId, Cause, Error, JobId, limits};
 use parking_lot::Mutex;
 
 use super::Inner;
 use crate::actor::{Actor, Role};
+use crate::meters::Count;
 use crate::sandbox::Package;
 use host_refs::{Args, Handle, Target as _};
 
@@ -67,6 +68,7 @@ impl Inner {
         reuse: bool,
     ) -> Result<Handle, Error> {
         let birth = self.birth(job, package, class, options)?;
+        self.check_place(&birth.spec)?;
         let id = ActorId { node: self.id, seq: self.next_seq() };
         let full_name = birth.spec.name.clone().map(|name| (name, birth.spec.namespace.clone()));
         self.check_room()?;
@@ -127,6 +129,29 @@ impl Inner {
         Ok(actor)
     }
 
+    /// Refuses what asks for another node than this, the only one.
+    fn check_place(&self, spec: &ActorSpec) -> Result<(), Error> {
+        if spec.strategy == Strategy::Pack && spec.labels.is_empty() {
+            return Ok(());
+        }
+        let request = &spec.request();
+        let ledger = self.ledger.lock();
+        let view = NodeView {
+            id: self.id,
+            name: self.config.name.to_string(),
+            total: ledger.total().clone(),
+            free: ledger.free().clone(),
+            labels: (*self.config.labels).clone(),
+            actors: 0,
+            draining: false,
+        };
+        drop(ledger);
+        match decide(request, &[view]) {
+            decision @ Decision::Never(_) => Err(Error::Unplaceable(explain(request, &decision))),
+            Decision::Place(_) | Decision::Wait(_) => Ok(()),
+        }
+    }
+
     fn check_room(&self) -> Result<(), Error> {
         if self.actors.lock().len() < limits::JOB_ACTORS {
             return Ok(());
@@ -153,6 +178,7 @@ impl Inner {
         let spec = birth.spec.clone();
         let actor = Actor::new(label, birth.job, package.clone(), spec, role, self.this());
         // Known before it asks: a grant may come at once, from another thread.
+        self.meters.count(Count::Spawned);
         self.actors.lock().insert(id, actor.clone());
         actor
     }

@@ -11,7 +11,8 @@ use host_core::{ActorId, JobId, NodeId, ObjectId, PackageId, limits};
 
 use super::Node;
 use crate::actor::Actor;
-use crate::sandbox::Package;
+use crate::meters::Meters;
+use crate::sandbox::{Package, Room};
 
 /// A part of a list, in the order of ids.
 pub struct Page<T> {
@@ -19,6 +20,23 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Whether more follow.
     pub more: bool,
+}
+
+/// What objects there are on a node.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct ObjectTotals {
+    /// In memory and accounted for: those from
+    /// [`limits::ACCOUNTED_OBJECT_BYTES`] on.
+    pub count: u64,
+    /// The bytes of these.
+    pub bytes: u64,
+    /// Others: smaller, not made yet, failed, or still elsewhere. Counted for
+    /// the whole process.
+    pub small: u64,
+    /// On disk.
+    pub on_disk: u64,
+    /// The bytes of these.
+    pub on_disk_bytes: u64,
 }
 
 impl Node {
@@ -67,6 +85,15 @@ impl Node {
         Page { items, more }
     }
 
+    /// Of each node of the cluster, why an actor that waits for its resources
+    /// cannot go there; none of one by itself, or of an actor that has them.
+    pub fn why_not(&self, actor: &Actor) -> Vec<String> {
+        match self.0.cluster.get() {
+            Some(member) if !actor.is_granted() => member.why_not(&actor.spec.request()),
+            _ => Vec::new(),
+        }
+    }
+
     /// Who had an id and what ended it; only of the last to end.
     pub fn ended(&self, id: ActorId) -> Option<(Label, String)> {
         self.0.ended.lock().find(id)
@@ -95,6 +122,20 @@ impl Node {
         self.0.packages.lock().get(&id).cloned()
     }
 
+    /// Whether an actor that lives here is of a package.
+    pub fn is_package_used(&self, id: PackageId) -> bool {
+        self.0.actors.lock().values().any(|actor| actor.package.code.id == id)
+    }
+
+    /// Forgets a package, unless an actor here is of it: it is loaded again
+    /// when it is asked for, if it is kept anywhere.
+    pub fn unload(&self, id: PackageId) {
+        let mut packages = self.0.packages.lock();
+        if !self.is_package_used(id) {
+            packages.remove(&id);
+        }
+    }
+
     /// The packages that are loaded, in the order of their ids.
     pub fn packages(&self) -> Vec<Arc<Package>> {
         let mut all: Vec<_> = self.0.packages.lock().values().cloned().collect();
@@ -107,16 +148,44 @@ impl Node {
         self.0.packages.lock().len()
     }
 
-    /// Objects in memory that are large enough to go to disk, with their bytes,
-    /// in the order of their ids: the first `limit` behind `after`. Others are
-    /// in no table.
-    pub fn objects_after(&self, after: Option<ObjectId>, limit: usize) -> Page<(ObjectId, u64)> {
+    /// The largest objects in memory, with their bytes, at most `limit`; and
+    /// what there is in all.
+    pub fn largest_objects(&self, limit: usize) -> (Vec<(ObjectId, u64)>, ObjectTotals) {
         let mut items = self.0.store.tracked();
-        items.retain(|(id, _)| after.is_none_or(|after| *id > after));
-        items.sort_unstable();
-        let more = items.len() > limit;
+        let bytes = items.iter().map(|(_, bytes)| bytes).sum();
+        let (count, (on_disk, on_disk_bytes, _)) = (items.len() as u64, self.0.store.spilled());
+        let all = host_refs::live_objects();
+        let small = all.saturating_sub(count + on_disk);
+        items.sort_unstable_by_key(|(id, bytes)| (std::cmp::Reverse(*bytes), *id));
         items.truncate(limit);
-        Page { items, more }
+        (items, ObjectTotals { count, bytes, small, on_disk, on_disk_bytes })
+    }
+
+    /// The bytes of an object in memory; none if it is not here, or too small
+    /// to be accounted for.
+    pub fn object_size(&self, id: ObjectId) -> Option<u64> {
+        self.0.store.size_of(id)
+    }
+
+    /// What it has counted.
+    pub fn meters(&self) -> &Meters {
+        &self.0.meters
+    }
+
+    /// The places for instances, by engine.
+    pub fn rooms(&self) -> Vec<(&'static str, Arc<Room>)> {
+        self.0.engines.rooms()
+    }
+
+    /// Objects in memory that are accounted for.
+    pub fn object_count(&self) -> usize {
+        self.0.store.count()
+    }
+
+    /// Objects on disk now, how many bytes they take, and how many ever went
+    /// there.
+    pub fn spilled(&self) -> (u64, u64, u64) {
+        self.0.store.spilled()
     }
 
     /// Bytes of objects that memory may hold.
@@ -128,5 +197,47 @@ impl Node {
     pub fn resources(&self) -> (Resources, Resources) {
         let ledger = self.0.ledger.lock();
         (ledger.total().clone(), ledger.free().clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use host_refs::Value;
+    use host_wasi::{Output, Stream};
+
+    use super::*;
+    use crate::log::{Record, Sink};
+    use crate::node::Config;
+    use crate::sandbox::{Pool, Services};
+
+    struct Silent;
+
+    impl Sink for Silent {
+        fn line(&self, _: &Record<'_>) {}
+    }
+
+    impl Output for Silent {
+        fn write(&self, _: Stream, _: &[u8]) {}
+    }
+
+    #[tokio::test]
+    async fn the_largest_objects_are_listed_and_all_are_counted() {
+        let config = Config::for_this_machine(Arc::new(Silent), Arc::new(Silent));
+        let pool = Pool::for_actors(Some(1)).unwrap();
+        let node = Node::start(Config { pool, ..config.unwrap() }).unwrap();
+        let mut held = Vec::new();
+        for size in [5_000, 300_000, 20_000, 10] {
+            held.push(node.0.put(Value::plain(vec![0; size])).await.unwrap());
+        }
+        let (items, totals) = node.largest_objects(2);
+        let ids: Vec<_> = items.iter().map(|(id, _)| *id).collect();
+        assert_eq!(ids, [held[1].id(), held[2].id()]);
+        assert!(items[0].1 >= 300_000 && items[1].1 >= 20_000, "{items:?}");
+        assert_eq!((totals.count, totals.on_disk), (3, 0));
+        assert!(totals.bytes >= 325_000 && totals.small >= 1, "{totals:?}");
+        assert!(node.object_size(held[0].id()).is_some_and(|bytes| bytes >= 5_000));
+        assert_eq!(node.object_size(held[3].id()), None);
+        drop(held);
+        assert_eq!(node.largest_objects(2).0, []);
     }
 }

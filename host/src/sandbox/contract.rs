@@ -8,7 +8,9 @@ mod description;
 mod error;
 mod value;
 
+use host_core::placement::Strategy;
 use host_core::spec::Options;
+use serde::{Deserialize, Serialize};
 use wasmtime::component::{ComponentType, Lift, Lower};
 
 pub(super) use description::WitPackageInfo;
@@ -18,13 +20,15 @@ pub(super) use value::{
 };
 
 /// `actors.options`.
-#[derive(ComponentType, Lift)]
+#[derive(ComponentType, Lift, Serialize, Deserialize)]
 #[component(record)]
 pub(super) struct WitOptions {
     cpus: Option<f64>,
     gpus: Option<f64>,
     memory: Option<u64>,
     resources: Vec<(String, f64)>,
+    strategy: Option<WitStrategy>,
+    labels: Vec<String>,
     #[component(name = "max-restarts")]
     max_restarts: Option<i32>,
     #[component(name = "max-retries")]
@@ -38,8 +42,22 @@ pub(super) struct WitOptions {
     detached: Option<bool>,
 }
 
+/// `actors.strategy`.
+#[derive(ComponentType, Lift, Serialize, Deserialize)]
+#[component(variant)]
+pub(super) enum WitStrategy {
+    #[component(name = "pack")]
+    Pack,
+    #[component(name = "spread")]
+    Spread,
+    #[component(name = "on-node")]
+    OnNode(String),
+    #[component(name = "near-node")]
+    NearNode(String),
+}
+
 /// `actors.if-exists`.
-#[derive(ComponentType, Lift, Clone, Copy)]
+#[derive(ComponentType, Lift, Serialize, Deserialize, Clone, Copy)]
 #[component(enum)]
 #[repr(u8)]
 pub(super) enum WitIfExists {
@@ -50,7 +68,7 @@ pub(super) enum WitIfExists {
 }
 
 /// `actors.call-options`.
-#[derive(ComponentType, Lift)]
+#[derive(ComponentType, Lift, Serialize, Deserialize)]
 #[component(record)]
 pub(super) struct WitCallOptions {
     pub(super) timeout: Option<u64>,
@@ -59,7 +77,7 @@ pub(super) struct WitCallOptions {
 }
 
 /// `actors.after-kill`.
-#[derive(ComponentType, Lift, Clone, Copy)]
+#[derive(ComponentType, Lift, Serialize, Deserialize, Clone, Copy)]
 #[component(enum)]
 #[repr(u8)]
 pub(super) enum WitAfterKill {
@@ -70,7 +88,7 @@ pub(super) enum WitAfterKill {
 }
 
 /// `logging.level`.
-#[derive(ComponentType, Lift, Lower, Clone, Copy)]
+#[derive(ComponentType, Lift, Lower, Serialize, Deserialize, Clone, Copy)]
 #[component(enum)]
 #[repr(u8)]
 pub(super) enum WitLevel {
@@ -87,16 +105,31 @@ pub(super) enum WitLevel {
 }
 
 /// `context.identity`.
-#[derive(ComponentType, Lower)]
+#[derive(ComponentType, Lower, Serialize, Deserialize)]
 #[component(record)]
 pub(super) struct WitIdentity {
     pub(super) actor: String,
     pub(super) class: String,
     pub(super) job: String,
     pub(super) node: String,
+    #[component(name = "node-name")]
+    pub(super) node_name: String,
+    #[component(name = "node-labels")]
+    pub(super) node_labels: Vec<(String, String)>,
     pub(super) namespace: String,
     pub(super) name: Option<String>,
     pub(super) incarnation: u32,
+}
+
+impl From<WitStrategy> for Strategy {
+    fn from(strategy: WitStrategy) -> Strategy {
+        match strategy {
+            WitStrategy::Pack => Strategy::Pack,
+            WitStrategy::Spread => Strategy::Spread,
+            WitStrategy::OnNode(node) => Strategy::Only(node.into()),
+            WitStrategy::NearNode(node) => Strategy::Rather(node.into()),
+        }
+    }
 }
 
 impl From<WitOptions> for Options {
@@ -106,6 +139,8 @@ impl From<WitOptions> for Options {
             gpus: options.gpus,
             memory: options.memory,
             resources: options.resources,
+            strategy: options.strategy.map(Strategy::from),
+            labels: options.labels,
             max_restarts: options.max_restarts,
             max_retries: options.max_retries,
             max_concurrency: options.max_concurrency,

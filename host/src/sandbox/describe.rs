@@ -21,14 +21,7 @@ use host_refs::{Args, Handle, ObjectRef, Producer, Target, Value};
 /// Calls the package's `describe` in an instance of its own, with nobody to
 /// ask, no grants and little time.
 pub(super) async fn describe(code: Arc<Code>) -> Result<PackageInfo, Error> {
-    let nothing = PackageInfo { sdk: String::new(), classes: Vec::new(), driver: None };
-    let package = Arc::new(Package::new(nothing, code.clone(), Bytes::new()));
-    let guest = Guest::new(
-        Arc::new(Nobody),
-        Arc::new(Caller { identity: identity(), package, me: Weak::<NoActor>::new() }),
-        limits::ACTOR_MEMORY_BYTES,
-        Arc::default(),
-    );
+    let guest = nobody(code.clone(), limits::ACTOR_MEMORY_BYTES);
     let profile = Arc::new(Profile::deny_all());
     let mut store = new_store(&code, guest, profile, Arc::new(Nobody));
     let asked = async {
@@ -49,12 +42,22 @@ pub(super) async fn describe(code: Arc<Code>) -> Result<PackageInfo, Error> {
     }
 }
 
+/// A guest with nobody to ask in this process.
+pub(super) fn nobody(code: Arc<Code>, memory_bytes_max: u64) -> Guest {
+    let nothing = PackageInfo { sdk: String::new(), classes: Vec::new(), driver: None };
+    let package = Arc::new(Package::new(nothing, code, Bytes::new()));
+    let caller = Caller { identity: identity(), package, me: Weak::<NoActor>::new() };
+    Guest::new(Arc::new(Nobody), Arc::new(caller), memory_bytes_max, Arc::default())
+}
+
 fn identity() -> Identity {
     let node = NodeId(0);
     Identity {
         label: Label { class: "describe".into(), id: ActorId { node, seq: 0 } },
         job: JobId { node, seq: 0 },
         node,
+        node_name: "describe".into(),
+        node_labels: Arc::default(),
         namespace: DEFAULT_NAMESPACE.into(),
         name: None,
         incarnation: 0,

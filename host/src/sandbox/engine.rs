@@ -11,9 +11,10 @@ use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
 };
 
-use super::imports;
 use super::package::World;
 use super::room::Room;
+use super::state::Guest;
+use super::{apart, imports};
 
 /// The most memory a guest instance can be given, whatever its options say:
 /// the size of its slot in the pool.
@@ -136,6 +137,8 @@ pub(super) struct EngineWorld {
 /// guests need, costs every call dearly (349 -> 1159).
 pub struct Engines {
     pool: Pool,
+    /// Whether this process is a worker.
+    apart: bool,
     sequential: EngineWorld,
     /// Made when the first async package is loaded: most hosts never need it.
     concurrent: OnceLock<EngineWorld>,
@@ -145,19 +148,41 @@ pub struct Engines {
 impl Engines {
     /// Reserves the pool and starts the epoch's clock.
     pub fn new(pool: Pool) -> Result<Engines, PoolError> {
+        Engines::of(pool, false)
+    }
+
+    /// The engines of a worker process, which has one actor: its guests ask
+    /// another process for what they import.
+    pub(super) fn for_worker() -> Result<Engines, PoolError> {
+        let engines = Engines::of(Pool::for_actors(Some(1))?, true)?;
+        // Guests with a GPU need this one, and an actor is to start at once.
+        engines
+            .world(World::Concurrent)
+            .map_err(|error| PoolError::Engine { actors: 1, reason: format!("{error:#}") })?;
+        Ok(engines)
+    }
+
+    fn of(pool: Pool, apart: bool) -> Result<Engines, PoolError> {
         let refused = |error: wasmtime::Error| PoolError::Engine {
             actors: pool.actors,
             reason: format!("{error:#}"),
         };
-        let sequential = EngineWorld::new(World::Sequential, pool).map_err(refused)?;
+        let sequential = EngineWorld::new(World::Sequential, pool, apart).map_err(refused)?;
         let ticking = Arc::new(AtomicBool::new(true));
         tick(sequential.engine.clone(), ticking.clone()).map_err(refused)?;
-        Ok(Engines { pool, sequential, concurrent: OnceLock::new(), ticking })
+        Ok(Engines { pool, apart, sequential, concurrent: OnceLock::new(), ticking })
     }
 
     /// The pool it was made with.
     pub fn pool(&self) -> Pool {
         self.pool
+    }
+
+    /// The places for actors, by the name of the engine; of the one for async
+    /// actors only if there is one.
+    pub fn rooms(&self) -> Vec<(&'static str, Arc<Room>)> {
+        let made = self.concurrent.get().map(|world| ("async", world.room.clone()));
+        [("sequential", self.sequential.room.clone())].into_iter().chain(made).collect()
     }
 
     pub(super) fn world(&self, world: World) -> wasmtime::Result<&EngineWorld> {
@@ -168,7 +193,7 @@ impl Engines {
             return Ok(made);
         }
         let pool = Pool { actors: self.pool.actors.min(ACTORS_ASYNC), ..self.pool };
-        let made = EngineWorld::new(world, pool)?;
+        let made = EngineWorld::new(world, pool, self.apart)?;
         if self.concurrent.set(made).is_ok() {
             let engine = self.concurrent.get().expect("just set").engine.clone();
             tick(engine, self.ticking.clone())?;
@@ -184,11 +209,18 @@ impl Drop for Engines {
 }
 
 impl EngineWorld {
-    fn new(world: World, pool: Pool) -> wasmtime::Result<EngineWorld> {
+    fn new(world: World, pool: Pool, apart: bool) -> wasmtime::Result<EngineWorld> {
         let engine = Engine::new(&config(world, pool))?;
         let mut linker = Linker::new(&engine);
         host_wasi::add_to_linker(&mut linker)?;
-        imports::add_to_linker(&mut linker, world)?;
+        if apart {
+            apart::add_to_linker(&mut linker, world)?;
+        } else {
+            imports::add_to_linker(&mut linker, world)?;
+        }
+        if world == World::Concurrent {
+            host_gpu::add_to_linker(&mut linker, Guest::gpu_of)?;
+        }
         let room = Arc::new(Room::new(pool.actors));
         Ok(EngineWorld { engine, linker, room })
     }

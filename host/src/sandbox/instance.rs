@@ -76,14 +76,27 @@ impl Instance {
     pub async fn new(birth: Birth) -> Result<Instance, Error> {
         let what = birth.caller.identity.label.to_string();
         let slot = Arc::new(CallSlot::default());
-        let guest = Guest::new(birth.services, birth.caller, birth.memory_bytes_max, slot.clone());
-        let mut store = new_store(&birth.code, guest, birth.profile, birth.output);
-        let (instance, invoke) = match instantiate(&mut store, &birth.code).await {
+        let guest = Guest::new(birth.services, birth.caller, birth.memory_bytes_max, slot);
+        let Birth { code, place, profile, output, .. } = birth;
+        Instance::of(guest, what, &code, place, profile, output).await
+    }
+
+    /// Instantiates the package for a guest.
+    pub(super) async fn of(
+        guest: Guest,
+        what: String,
+        code: &Code,
+        place: Place,
+        profile: Arc<Profile>,
+        output: Arc<dyn Output>,
+    ) -> Result<Instance, Error> {
+        let slot = guest.slot.clone();
+        let mut store = new_store(code, guest, profile, output);
+        let (instance, invoke) = match instantiate(&mut store, code).await {
             Ok(instantiated) => instantiated,
             Err(error) => return Err(crash(&mut store, &what, "start", &error)),
         };
-        let exports = birth.code.exports;
-        Ok(Instance { store, invoke, instance, exports, slot, what, _place: birth.place })
+        Ok(Instance { store, invoke, instance, exports: code.exports, slot, what, _place: place })
     }
 
     /// Where the running call of a sequential actor is told to stop.
@@ -93,7 +106,17 @@ impl Instance {
 
     /// Makes the instance an actor of a class.
     pub async fn construct(&mut self, class: &str, args: ArgValues) -> Result<(), Stop> {
-        let args = self.begin(args)?;
+        let args = self.lower(args)?;
+        self.construct_lowered(class, args).await
+    }
+
+    /// The same with arguments whose references are in the guest's table.
+    pub(super) async fn construct_lowered(
+        &mut self,
+        class: &str,
+        args: WitArguments,
+    ) -> Result<(), Stop> {
+        self.begin();
         let store = &mut self.store;
         let called = async {
             let construct: Construct =
@@ -106,7 +129,7 @@ impl Instance {
 
     /// Runs the driver.
     pub async fn run(&mut self, args: Vec<String>) -> Result<(), Stop> {
-        self.begin(ArgValues::default())?;
+        self.begin();
         let store = &mut self.store;
         let called = async {
             let run: Run = self.instance.get_typed_func(&mut *store, self.exports.run)?;
@@ -123,18 +146,30 @@ impl Instance {
         name: &str,
         args: ArgValues,
     ) -> Result<Value, Stop> {
-        let args = self.begin(args)?;
-        let store = &mut self.store;
-        let called = match &self.invoke {
-            Entry::Sequential(invoke) => invoke.call_async(store, (method, args)).await,
-            Entry::Concurrent(invoke) => invoke.call_async(store, (0, method, args)).await,
-        };
-        let value = self.end(name, called)?;
+        let args = self.lower(args)?;
+        let value = self.invoke_lowered(method, name, args).await?;
         let table = &mut Guest::of(self.store.data_mut()).table;
         match values::given(table, value) {
             Ok(value) => value.map_err(Stop::answered),
             Err(error) => Err(self.crashed(name, &error)),
         }
+    }
+
+    /// The same with arguments whose references are in the guest's table, and a
+    /// result whose references still are.
+    pub(super) async fn invoke_lowered(
+        &mut self,
+        method: u32,
+        name: &str,
+        args: WitArguments,
+    ) -> Result<WitValue, Stop> {
+        self.begin();
+        let store = &mut self.store;
+        let called = match &self.invoke {
+            Entry::Sequential(invoke) => invoke.call_async(store, (method, args)).await,
+            Entry::Concurrent(invoke) => invoke.call_async(store, (0, method, args)).await,
+        };
+        self.end(name, called)
     }
 
     /// Bytes of linear memory in use.
@@ -143,12 +178,16 @@ impl Instance {
     }
 
     /// What every call starts with.
-    fn begin(&mut self, args: ArgValues) -> Result<WitArguments, Stop> {
+    fn begin(&mut self) {
         self.store.set_epoch_deadline(EPOCH_TICKS);
         let guest = Guest::of(self.store.data_mut());
         guest.memory.refused = None;
         guest.panic = None;
-        values::lower_args(&mut guest.table, args).map_err(Stop::answered)
+    }
+
+    fn lower(&mut self, args: ArgValues) -> Result<WitArguments, Stop> {
+        let table = &mut Guest::of(self.store.data_mut()).table;
+        values::lower_args(table, args).map_err(Stop::answered)
     }
 
     #[cold]
@@ -180,7 +219,7 @@ impl Stop {
     }
 
     #[cold]
-    fn answered(error: impl Into<Error>) -> Stop {
+    pub(super) fn answered(error: impl Into<Error>) -> Stop {
         Stop::Answered(Arc::new(error.into()))
     }
 }

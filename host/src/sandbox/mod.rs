@@ -8,6 +8,7 @@
 //! Start with `engine.rs` for how guests are bounded and made to yield, and
 //! with `instance.rs` for the way a call takes.
 
+mod apart;
 mod cache;
 mod code;
 mod contract;
@@ -22,10 +23,11 @@ mod serve;
 mod state;
 mod table;
 
+pub use apart::{Apart, ApartBirth, Gpu, GpuShare, Process, Start, Worker, serve};
 pub use engine::{Engines, Pool, PoolError};
 pub use imports::VERSION as CONTRACT_VERSION;
 pub use instance::{Birth, Instance, Stop};
-pub use package::{Code, LoadError, Package, World};
+pub use package::{Code, LoadError, Package, World, uses_gpu};
 pub use room::{Place, Room};
 pub use serve::Job;
 pub use state::{Answer, CallSlot, Caller, Identity, Services};

@@ -14,7 +14,7 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 use super::cache::Cache;
 use super::code;
 use super::describe::describe;
-use super::engine::Engines;
+use super::engine::{EngineWorld, Engines};
 use super::imports;
 use super::room::Room;
 
@@ -35,6 +35,8 @@ pub struct Package {
     pub code: Arc<Code>,
     /// Its file, for nodes that do not have it.
     pub bytes: Bytes,
+    /// Whether its compiled code was found on disk.
+    pub was_cached: bool,
     /// `Class.method` of every method of every class, by place: made once,
     /// since errors and spans name it for every call.
     labels: Vec<Vec<String>>,
@@ -130,37 +132,18 @@ impl Package {
         if bytes.len() as u64 > limits::PACKAGE_BYTES {
             return Err(LoadError::TooLarge(bytes.len() as u64));
         }
-        let shape = code::read_shape(&bytes)?;
-        let world = world_of(&shape)?;
-        check_imports(&shape)?;
-        let engine_world =
-            engines.world(world).map_err(|error| LoadError::Unusable(format!("{error:#}")))?;
-        let cache = cache.map(|folder| Cache::new(folder, &engine_world.engine));
-        let engine = engine_world.engine.clone();
-        let file = Bytes::from_owner(bytes.clone());
-        let compiled =
-            tokio::task::spawn_blocking(move || compile(&engine, cache.as_ref(), id, &bytes));
-        let component = compiled
-            .await
-            .map_err(|error| LoadError::Unusable(format!("the compiler panicked: {error}")))??;
-        let exports = exports_of(&component, world)?;
-        let pre = engine_world
-            .linker
-            .instantiate_pre(&component)
-            .map_err(|error| LoadError::Unusable(format!("{error:#}")))?;
-        let imports = shape.imports.into_iter().filter(|name| !is_ours(name)).collect();
-        let code =
-            Arc::new(Code { id, world, imports, pre, exports, room: engine_world.room.clone() });
+        let file = Bytes::from_owner(bytes);
+        let (code, was_cached) = Code::load(engines, cache, id, file.clone()).await?;
         let info = describe(code.clone()).await.map_err(LoadError::Description)?;
         info.check().map_err(LoadError::Description)?;
-        Ok(Package::new(info, code, file))
+        Ok(Package { was_cached, ..Package::new(info, code, file) })
     }
 
     pub(super) fn new(info: PackageInfo, code: Arc<Code>, bytes: Bytes) -> Package {
         let labels = info.classes.iter().map(|class| {
             class.methods.iter().map(|method| format!("{}.{}", class.name, method.name)).collect()
         });
-        Package { labels: labels.collect(), info, code, bytes }
+        Package { labels: labels.collect(), info, code, bytes, was_cached: false }
     }
 
     /// `Class.method` of the method at a place of the class at a place.
@@ -170,21 +153,93 @@ impl Package {
     }
 }
 
+impl Code {
+    /// Compiles a package's file, or finds it compiled: then the second is
+    /// true.
+    pub(super) async fn load(
+        engines: &Engines,
+        cache: Option<&Path>,
+        id: PackageId,
+        bytes: Bytes,
+    ) -> Result<(Arc<Code>, bool), LoadError> {
+        let shape = code::read_shape(&bytes)?;
+        let world = world_of(&shape)?;
+        check_imports(&shape, world)?;
+        let engine_world = engines.world(world).map_err(unusable)?;
+        let cache = cache.map(|folder| Cache::new(folder, &engine_world.engine));
+        let engine = engine_world.engine.clone();
+        let compiled =
+            tokio::task::spawn_blocking(move || compile(&engine, cache.as_ref(), id, &bytes));
+        let (component, was_cached) = compiled
+            .await
+            .map_err(|error| LoadError::Unusable(format!("the compiler panicked: {error}")))??;
+        let imports = shape.imports.into_iter().filter(|name| !is_ours(name)).collect();
+        let code = Code::link(engine_world, id, world, imports, &component)?;
+        Ok((code, was_cached))
+    }
+
+    /// The code of a package that was compiled before, if it is in the cache:
+    /// its file is not needed then.
+    pub(super) fn cached(
+        engines: &Engines,
+        cache: Option<&Path>,
+        id: PackageId,
+    ) -> Result<Option<Arc<Code>>, LoadError> {
+        let Some(folder) = cache else { return Ok(None) };
+        for world in [World::Concurrent, World::Sequential] {
+            let engine_world = engines.world(world).map_err(unusable)?;
+            let cache = Cache::new(folder, &engine_world.engine);
+            if let Some(component) = cache.load(&engine_world.engine, id) {
+                return Code::link(engine_world, id, world, Vec::new(), &component).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn link(
+        engine_world: &EngineWorld,
+        id: PackageId,
+        world: World,
+        imports: Vec<String>,
+        component: &Component,
+    ) -> Result<Arc<Code>, LoadError> {
+        let exports = exports_of(component, world)?;
+        let pre = engine_world.linker.instantiate_pre(component).map_err(unusable)?;
+        Ok(Arc::new(Code { id, world, imports, pre, exports, room: engine_world.room.clone() }))
+    }
+
+    /// Whether its guests may ask for a GPU.
+    pub fn uses_gpu(&self) -> bool {
+        self.imports.iter().any(|import| is_webgpu(import))
+    }
+}
+
+/// Whether a package's file imports what guests reach GPUs by; not if it is no
+/// package.
+pub fn uses_gpu(bytes: &[u8]) -> bool {
+    let shape = code::read_shape(bytes);
+    shape.is_ok_and(|shape| shape.imports.iter().any(|import| is_webgpu(import)))
+}
+
+fn unusable(error: wasmtime::Error) -> LoadError {
+    LoadError::Unusable(format!("{error:#}"))
+}
+
 fn compile(
     engine: &wasmtime::Engine,
     cache: Option<&Cache>,
     id: PackageId,
     bytes: &[u8],
-) -> Result<Component, LoadError> {
+) -> Result<(Component, bool), LoadError> {
     if let Some(component) = cache.and_then(|cache| cache.load(engine, id)) {
-        return Ok(component);
+        return Ok((component, true));
     }
     let component =
         Component::new(engine, bytes).map_err(|error| LoadError::Damaged(format!("{error:#}")))?;
     if let Some(cache) = cache {
         cache.store(id, &component);
     }
-    Ok(component)
+    Ok((component, false))
 }
 
 fn world_of(shape: &code::Shape) -> Result<World, LoadError> {
@@ -202,13 +257,18 @@ fn world_of(shape: &code::Shape) -> Result<World, LoadError> {
     Err(LoadError::OtherWorld(if exports.is_empty() { "nothing".into() } else { exports }))
 }
 
+/// Whether it is what guests reach GPUs by.
+fn is_webgpu(import: &str) -> bool {
+    import.starts_with("wasi:webgpu/")
+}
+
 fn is_ours(import: &str) -> bool {
     import.starts_with("greenroom:actor/")
 }
 
 /// Refuses what no grant can give. What WASI offers without a grant is
 /// little: files, network and environment are denied when they are used.
-fn check_imports(shape: &code::Shape) -> Result<(), LoadError> {
+fn check_imports(shape: &code::Shape, world: World) -> Result<(), LoadError> {
     const WASI: [&str; 6] = [
         "wasi:cli/",
         "wasi:clocks/",
@@ -224,8 +284,11 @@ fn check_imports(shape: &code::Shape) -> Result<(), LoadError> {
                 let found = version.into();
                 return Err(LoadError::OtherVersion { found, ours: imports::VERSION });
             }
-        } else if import.starts_with("wasi:webgpu/") {
-            return Err(LoadError::Import(import.clone(), ": no GPU is granted on this node"));
+        } else if is_webgpu(import) {
+            if world == World::Sequential {
+                let why = " to packages without guest-async: the GPU's functions wait for it";
+                return Err(LoadError::Import(import.clone(), why));
+            }
         } else if !WASI.iter().any(|prefix| import.starts_with(prefix)) {
             return Err(LoadError::Import(import.clone(), ""));
         }

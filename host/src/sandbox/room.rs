@@ -25,6 +25,12 @@ impl Room {
         self.places
     }
 
+    /// How many are taken.
+    pub fn taken(&self) -> u32 {
+        let free = u32::try_from(self.free.available_permits()).unwrap_or(u32::MAX);
+        self.places.saturating_sub(free)
+    }
+
     /// A place, if one is free and nobody waits for it.
     pub fn enter_now(&self) -> Option<Place> {
         let permit = self.free.clone().try_acquire_owned().ok()?;

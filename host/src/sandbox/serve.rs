@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use wasmtime::component::{Accessor, AccessorTask};
 
+use super::contract::{WitArguments, WitError, WitValue};
 use super::crash::crash;
 use super::imports::values;
 use super::instance::{Entry, Instance, InvokeAsync};
@@ -29,6 +30,41 @@ pub struct Job {
     pub done: Box<dyn FnOnce(Outcome) -> Answer<'static, ()> + Send>,
 }
 
+/// One call of an async actor.
+pub(super) trait Work: Send + 'static {
+    /// Runs it. `number` is unique in the instance.
+    fn run(
+        self,
+        store: &Accessor<Data>,
+        entry: &Entered,
+        number: u64,
+    ) -> impl Future<Output = wasmtime::Result<()>> + Send;
+}
+
+/// The way into an instance for its calls.
+#[derive(Clone)]
+pub(super) struct Entered {
+    invoke: InvokeAsync,
+    /// The call that crashed it.
+    crashed_in: Arc<Mutex<String>>,
+}
+
+impl Entered {
+    /// Calls a method; an error is the end of the instance.
+    pub(super) async fn call(
+        &self,
+        store: &Accessor<Data>,
+        number: u64,
+        method: u32,
+        name: String,
+        args: WitArguments,
+    ) -> wasmtime::Result<Result<WitValue, WitError>> {
+        let called = self.invoke.call_concurrent(store, (number, method, args)).await;
+        let (answer,) = called.inspect_err(|_| *self.crashed_in.lock() = name)?;
+        Ok(answer)
+    }
+}
+
 impl Instance {
     /// Takes calls from `next` until that answers none, and runs up to `most`
     /// of them at once. Returns when all are done, or with the crash that
@@ -37,14 +73,23 @@ impl Instance {
     where
         N: AsyncFnMut() -> Option<Job> + Send,
     {
+        self.serve_work(most, next).await
+    }
+
+    /// The same with work of any kind.
+    pub(super) async fn serve_work<W, N>(&mut self, most: u32, next: N) -> Result<(), Error>
+    where
+        W: Work,
+        N: AsyncFnMut() -> Option<W> + Send,
+    {
         let Entry::Concurrent(invoke) = self.invoke else {
             unreachable!("only packages of the async world hold async classes")
         };
         let crashed_in = Arc::new(Mutex::new(String::new()));
-        let noted = crashed_in.clone();
+        let entry = Entered { invoke, crashed_in: crashed_in.clone() };
         let served = self
             .store
-            .run_concurrent(async move |store| take_calls(store, invoke, most, next, noted).await)
+            .run_concurrent(async move |store| take_calls(store, entry, most, next).await)
             .await
             .and_then(|served| served);
         served.map_err(|error| {
@@ -58,41 +103,52 @@ impl Instance {
     }
 }
 
-async fn take_calls<N>(
+async fn take_calls<W, N>(
     store: &Accessor<Data>,
-    invoke: InvokeAsync,
+    entry: Entered,
     most: u32,
     mut next: N,
-    crashed_in: Arc<Mutex<String>>,
 ) -> wasmtime::Result<()>
 where
-    N: AsyncFnMut() -> Option<Job> + Send,
+    W: Work,
+    N: AsyncFnMut() -> Option<W> + Send,
 {
     let room = Arc::new(Semaphore::new(most as usize));
     let mut number = 0;
     loop {
         let permit = room.clone().acquire_owned().await.expect("never closed");
-        let Some(job) = next().await else { break };
+        let Some(work) = next().await else { break };
         number += 1;
-        let crashed_in = crashed_in.clone();
-        store.spawn(Running { invoke, number, job, permit, crashed_in })?;
+        store.spawn(Running { entry: entry.clone(), number, work, permit })?;
     }
     let _all_done = room.acquire_many(most).await.expect("never closed");
     Ok(())
 }
 
-struct Running {
-    invoke: InvokeAsync,
+struct Running<W> {
+    entry: Entered,
     number: u64,
-    job: Job,
+    work: W,
     permit: tokio::sync::OwnedSemaphorePermit,
-    crashed_in: Arc<Mutex<String>>,
 }
 
-impl AccessorTask<Data> for Running {
+impl<W: Work> AccessorTask<Data> for Running<W> {
     async fn run(self, store: &Accessor<Data>) -> wasmtime::Result<()> {
-        let Running { invoke, number, job, permit, crashed_in } = self;
-        let Job { method, name, args, slot, done } = job;
+        let Running { entry, number, work, permit } = self;
+        work.run(store, &entry, number).await?;
+        drop(permit);
+        Ok(())
+    }
+}
+
+impl Work for Job {
+    async fn run(
+        self,
+        store: &Accessor<Data>,
+        entry: &Entered,
+        number: u64,
+    ) -> wasmtime::Result<()> {
+        let Job { method, name, args, slot, done } = self;
         let cancelled = poll_fn(|cx| slot.poll_cancelled(cx));
         // Both arms only wait: nothing is lost when the other wins.
         let args = tokio::select! {
@@ -109,18 +165,14 @@ impl AccessorTask<Data> for Running {
         });
         let outcome = match begun {
             Err(error) => Err(error),
-            Ok(args) => {
-                let called = invoke.call_concurrent(store, (number, method, args)).await;
-                let (answer,) = called.inspect_err(|_| *crashed_in.lock() = name)?;
-                match answer {
-                    Err(error) => Err(Arc::new(Error::from(error))),
-                    Ok(value) => store
-                        .with(|mut access| {
-                            values::given(&mut Guest::of(access.data_mut()).table, value)
-                        })?
-                        .map_err(Arc::new),
-                }
-            }
+            Ok(args) => match entry.call(store, number, method, name, args).await? {
+                Err(error) => Err(Arc::new(Error::from(error))),
+                Ok(value) => store
+                    .with(|mut access| {
+                        values::given(&mut Guest::of(access.data_mut()).table, value)
+                    })?
+                    .map_err(Arc::new),
+            },
         };
         store.with(|mut access| {
             let guest = Guest::of(access.data_mut());
@@ -128,7 +180,6 @@ impl AccessorTask<Data> for Running {
             guest.calls.remove(&number);
         });
         done(outcome).await;
-        drop(permit);
         Ok(())
     }
 }

@@ -10,14 +10,19 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use host_core::id::Label;
+use host_core::placement::Labels;
 use host_core::spec::Options;
+use host_core::trace::Context as TraceContext;
 use host_core::{Error, JobId, Level, NodeId, limits};
+use host_gpu::GpuCtx;
 use host_wasi::Data;
 use parking_lot::Mutex;
 use wasmtime::ResourceLimiter;
 
+use super::apart::Line;
 use super::package::Package;
 use super::table::Table;
+use crate::trace;
 use host_refs::{Args, Handle, ObjectRef, Producer, Target, Value};
 
 /// A guest of the host, as those it asks see it.
@@ -39,6 +44,10 @@ pub struct Identity {
     pub job: JobId,
     /// The node it runs on.
     pub node: NodeId,
+    /// That node's name.
+    pub node_name: Arc<str>,
+    /// What that node is labelled with.
+    pub node_labels: Arc<Labels>,
     /// Where it looks up names.
     pub namespace: String,
     /// Its own name.
@@ -120,13 +129,20 @@ struct SlotState {
     waker: Option<Waker>,
     /// What the call makes: it stands for the call when cycles are looked for.
     object: Option<ObjectRef>,
+    /// What calls that it makes go under.
+    trace: Option<TraceContext>,
 }
 
 impl CallSlot {
-    /// Makes the slot ready for the next call.
-    pub fn begin(&self, object: Option<ObjectRef>) {
+    /// Makes the slot ready for the next call, which is done under `trace`.
+    pub fn begin(&self, object: Option<ObjectRef>, trace: Option<TraceContext>) {
         self.cancelled.store(false, Ordering::Relaxed);
-        *self.state.lock() = SlotState { why: None, waker: None, object };
+        *self.state.lock() = SlotState { why: None, waker: None, object, trace };
+    }
+
+    /// What the call is done under, if it is traced.
+    pub(super) fn trace(&self) -> Option<TraceContext> {
+        self.state.lock().trace
     }
 
     /// The call is over; its result is no longer held here.
@@ -187,6 +203,11 @@ pub(super) struct Guest {
     pub(super) unwoken: Option<Unwoken>,
     /// What the guest's panic hook said last.
     pub(super) panic: Option<String>,
+    /// In a worker process: the node.
+    pub(super) line: Option<Arc<Line>>,
+    /// Its GPU, once it looks for one: outside of worker processes there is
+    /// none.
+    pub(super) gpu: Option<Box<GpuCtx>>,
 }
 
 /// An actor that does not know yet what it was sent.
@@ -212,7 +233,18 @@ impl Guest {
             calls: HashMap::new(),
             unwoken: None,
             panic: None,
+            line: None,
+            gpu: None,
         }
+    }
+
+    /// The node, in a worker process.
+    pub(super) fn line(&self) -> wasmtime::Result<Arc<Line>> {
+        self.line.clone().ok_or_else(|| wasmtime::format_err!("a worker has no node"))
+    }
+
+    pub(super) fn gpu_of(data: &mut Data) -> &mut GpuCtx {
+        Guest::of(data).gpu.get_or_insert_with(|| Box::new(GpuCtx::new(None)))
     }
 
     pub(super) fn of(data: &mut Data) -> &mut Guest {
@@ -257,6 +289,20 @@ impl Guest {
         let unwoken = self.unwoken.as_ref();
         if unwoken.is_some_and(|unwoken| Arc::ptr_eq(&unwoken.target, handle.target())) {
             self.wake_unwoken();
+        }
+    }
+
+    /// What a call goes under that the guest makes now. An async actor does
+    /// not say which of its calls it makes one for: with several in progress,
+    /// none is as good as wrong.
+    pub(super) fn trace(&self) -> Option<TraceContext> {
+        if !trace::is_on() {
+            return None;
+        }
+        match self.calls.len() {
+            0 => self.slot.trace(),
+            1 => self.calls.values().next().and_then(|slot| slot.trace()),
+            _ => None,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use host_core::resources::format_bytes;
@@ -28,6 +29,8 @@ pub struct Store(Arc<Shared>);
 
 struct Shared {
     budget: Budget,
+    /// Objects that have a share of it.
+    held: AtomicUsize,
     runtime: tokio::runtime::Handle,
     /// Where the spill folder is made, once it is needed.
     parent: PathBuf,
@@ -40,7 +43,9 @@ struct Shared {
 #[derive(Default)]
 struct Cold {
     spiller: Spiller,
-    objects: HashMap<ObjectId, WeakObjectRef>,
+    /// All that are in the account, with their bytes; those that are large
+    /// enough may go to disk.
+    objects: HashMap<ObjectId, (WeakObjectRef, u64)>,
     spill: Option<Spill>,
 }
 
@@ -57,6 +62,7 @@ impl Store {
     pub fn new(cap: u64, parent: PathBuf, runtime: tokio::runtime::Handle) -> Store {
         Store(Arc::new(Shared {
             budget: Budget::new(cap),
+            held: AtomicUsize::new(0),
             runtime,
             parent,
             cold: Mutex::default(),
@@ -69,14 +75,26 @@ impl Store {
         self.0.budget.used()
     }
 
-    /// Objects in memory that may go to disk, with their bytes, in no order.
+    /// Objects in memory that are in the account, with their bytes, in no
+    /// order.
     pub fn tracked(&self) -> Vec<(ObjectId, u64)> {
-        // Looked at without the lock: a ref that turns out to be the last
-        // takes it when it goes.
-        let objects: Vec<_> = self.0.cold.lock().objects.values().cloned().collect();
-        let live = objects.iter().filter_map(|object| object.upgrade());
-        live.filter_map(|object| Some((object.id(), object.bytes_to_spill()?.len() as u64)))
-            .collect()
+        self.0.cold.lock().objects.iter().map(|(id, (_, bytes))| (*id, *bytes)).collect()
+    }
+
+    /// The bytes of an object that is in the account.
+    pub fn size_of(&self, id: ObjectId) -> Option<u64> {
+        self.0.cold.lock().objects.get(&id).map(|(_, bytes)| *bytes)
+    }
+
+    /// Objects in memory that are in the account.
+    pub fn count(&self) -> usize {
+        self.0.held.load(Ordering::Relaxed)
+    }
+
+    /// Objects on disk now, how many bytes they take, and how many ever went
+    /// there.
+    pub fn spilled(&self) -> (u64, u64, u64) {
+        self.0.cold.lock().spill.as_ref().map_or((0, 0, 0), Spill::totals)
     }
 
     /// Takes `bytes` from the account for the object `id`, after waiting for
@@ -91,7 +109,7 @@ impl Store {
         if self.0.budget.above_threshold() {
             self.relieve();
         }
-        Ok(Box::new(Held { store: self.clone(), id, charge: Some(charge) }))
+        Ok(Box::new(Held::new(self, id, charge)))
     }
 
     /// The same without waiting: none if there is no room now.
@@ -100,17 +118,17 @@ impl Store {
         if self.0.budget.above_threshold() {
             self.relieve();
         }
-        Some(Box::new(Held { store: self.clone(), id, charge: Some(charge) }))
+        Some(Box::new(Held::new(self, id, charge)))
     }
 
-    /// From now on the object may go to disk.
+    /// From now on the object is listed, and may go to disk if it is large
+    /// enough for that.
     pub fn track(&self, object: &ObjectRef, bytes: usize) {
-        if bytes < limits::SPILL_OBJECT_BYTES {
-            return;
-        }
         let mut cold = self.0.cold.lock();
-        cold.objects.insert(object.id(), object.downgrade());
-        cold.spiller.insert(object.id(), bytes as u64);
+        cold.objects.insert(object.id(), (object.downgrade(), bytes as u64));
+        if bytes >= limits::SPILL_OBJECT_BYTES {
+            cold.spiller.insert(object.id(), bytes as u64);
+        }
     }
 
     async fn wait_for_room(&self, bytes: u64) -> Result<Charge, Error> {
@@ -150,7 +168,9 @@ impl Store {
         let named = {
             let mut cold = self.0.cold.lock();
             let named = cold.spiller.over(self.0.budget.used(), self.0.budget.cap());
-            let objects = named.into_iter().map(|id| (id, cold.objects.get(&id).cloned()));
+            let objects = named
+                .into_iter()
+                .map(|id| (id, cold.objects.get(&id).map(|(object, _)| object.clone())));
             objects.collect::<Vec<_>>()
         };
         for (id, object) in named {
@@ -193,8 +213,16 @@ impl Store {
     }
 }
 
+impl Held {
+    fn new(store: &Store, id: ObjectId, charge: Charge) -> Held {
+        store.0.held.fetch_add(1, Ordering::Relaxed);
+        Held { store: store.clone(), id, charge: Some(charge) }
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
+        self.store.0.held.fetch_sub(1, Ordering::Relaxed);
         {
             let mut cold = self.store.0.cold.lock();
             if cold.objects.remove(&self.id).is_some() {

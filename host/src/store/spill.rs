@@ -76,6 +76,9 @@ struct Shared {
     /// Makes file names unique, for an object may be spilled again while its
     /// former file is still being removed.
     files: AtomicU64,
+    /// What is on disk now: files, and their bytes.
+    present: AtomicU64,
+    present_bytes: AtomicU64,
     /// Held until the process ends, however it ends.
     _lock: File,
 }
@@ -102,13 +105,27 @@ impl Spill {
         let (folder, lock) = create(parent).map_err(failed)?;
         // What cannot be removed now is left for the next start.
         let _ = remove_stale(parent, folder.path());
-        let shared = Shared { folder, files: AtomicU64::new(0), _lock: lock };
+        let shared = Shared {
+            folder,
+            files: AtomicU64::new(0),
+            present: AtomicU64::new(0),
+            present_bytes: AtomicU64::new(0),
+            _lock: lock,
+        };
         Ok(Spill { shared: Arc::new(shared) })
     }
 
     /// Where the files are.
     pub fn folder(&self) -> &Path {
         self.shared.folder.path()
+    }
+
+    /// Objects on disk now, how many bytes they take, and how many were ever
+    /// written.
+    pub fn totals(&self) -> (u64, u64, u64) {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let Shared { present, present_bytes, files, .. } = &*self.shared;
+        (read(present), read(present_bytes), read(files))
     }
 
     /// Writes an object. If the future is dropped, the file goes as soon as
@@ -140,6 +157,8 @@ impl SpilledFile {
 
 impl Drop for SpilledFile {
     fn drop(&mut self) {
+        self.shared.present.fetch_sub(1, Ordering::Relaxed);
+        self.shared.present_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
         let (path, shared) = (std::mem::take(&mut self.path), self.shared.clone());
         let remove = move || {
             // It goes with the folder at the latest.
@@ -215,6 +234,8 @@ fn write(shared: Arc<Shared>, id: ObjectId, bytes: &[u8]) -> Result<SpilledFile,
     let number = shared.files.fetch_add(1, Ordering::Relaxed);
     let path = shared.folder.path().join(format!("{id}-{number}"));
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    shared.present.fetch_add(1, Ordering::Relaxed);
+    shared.present_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
     // From here on, dropping it removes the file.
     let spilled = SpilledFile {
         id,

@@ -3,13 +3,16 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use host::admin::lines::Lines;
-use host::admin::{Admin, Drained, NodeSummary, Operator, Parts, Peers, Refusal};
+use host::admin::{Admin, NodeSummary, Numbers, Operator, Parts, Peers, Refusal, Vitals};
+use host::meters::Histogram;
 use host::node::{Config, Node};
 use host::sandbox::Pool;
-use host_core::NodeId;
+use host_cluster::Drain;
+use host_core::{ActorId, NodeId};
 use host_identity::{
     Admitted, Authority, ClusterId, Endpoint, Enrolment, Expect, Holding, JoinToken, Order,
     PrivateKey, RevocationsHandle, Subject, Token, TokenId, server_name,
@@ -17,12 +20,14 @@ use host_identity::{
 use host_proto::PROTOCOL_VERSION;
 use host_proto::admin as proto;
 use host_proto::admin::admin_client::AdminClient;
+use host_refs::Handle;
 use host_wasi::{Output, Stream};
 use parking_lot::Mutex;
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::{ClientConnection, ConnectionCommon, ServerConnection};
 use rustls_pki_types::UnixTime;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::server::TcpIncoming;
@@ -37,6 +42,7 @@ pub(crate) struct Served {
     pub(crate) admin: Admin,
     pub(crate) stopping: CancellationToken,
     pub(crate) packages: PathBuf,
+    pub(crate) well: Arc<Well>,
     _folder: tempfile::TempDir,
 }
 
@@ -59,6 +65,10 @@ impl Peers for Known {
             None => std::future::pending().await,
         }
     }
+
+    async fn actor(&self, _: ActorId) -> Option<Handle> {
+        None
+    }
 }
 
 struct Silent;
@@ -80,6 +90,7 @@ pub(crate) fn node_in(folder: tempfile::TempDir, id: u32, name: &str, peers: Arc
     let spill_parent = folder.path().to_owned();
     let node = Node::start(Config { pool, spill_parent, ..config }).unwrap();
     let stopping = CancellationToken::new();
+    let well = Arc::<Well>::default();
     let packages = folder.path().join("packages");
     let admin = Admin::new(Parts {
         node,
@@ -89,8 +100,9 @@ pub(crate) fn node_in(folder: tempfile::TempDir, id: u32, name: &str, peers: Arc
         packages: packages.clone(),
         peers,
         operator: Arc::new(Alone::new(stopping.clone())),
+        vitals: well.clone(),
     });
-    Served { admin: admin.unwrap(), stopping, packages, _folder: folder }
+    Served { admin: admin.unwrap(), stopping, packages, well, _folder: folder }
 }
 
 pub(crate) fn summary(id: u32, name: &str) -> NodeSummary {
@@ -196,6 +208,41 @@ impl Alone {
     }
 }
 
+/// A node whose part in a cluster is well, unless it is said to be ill.
+#[derive(Default)]
+pub(crate) struct Well {
+    pub(crate) ill: AtomicBool,
+    /// How often its store was asked.
+    pub(crate) asked: AtomicUsize,
+}
+
+#[async_trait]
+impl Vitals for Well {
+    async fn reach_store(&self) -> Result<(), String> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        match self.ill.load(Ordering::Relaxed) {
+            true => Err("it is ill".into()),
+            false => Ok(()),
+        }
+    }
+
+    fn lease_left(&self) -> Option<Duration> {
+        Some(Duration::from_secs(9))
+    }
+
+    fn numbers(&self) -> Numbers {
+        Numbers {
+            members: 1,
+            lease_left: Duration::from_secs(9),
+            references: Vec::new(),
+            peers: 0,
+            traffic: host_transport::Traffic::default(),
+            store: Vec::new(),
+            store_times: Histogram::default().seen(),
+        }
+    }
+}
+
 /// Tokens let others into a cluster.
 fn no_cluster() -> Refusal {
     Refusal::Invalid("this node is alone: it has no cluster that anybody could join".into())
@@ -211,7 +258,7 @@ impl Operator for Alone {
         false
     }
 
-    async fn drain(&self, node: NodeId, _: Duration) -> Result<Drained, Refusal> {
+    async fn drain(&self, node: NodeId, _: Duration) -> Result<watch::Receiver<Drain>, Refusal> {
         let why = format!(
             "{node} is alone: its actors could go nowhere; `host stop` ends it, and them with it"
         );

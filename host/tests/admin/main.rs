@@ -6,5 +6,6 @@
 
 mod cluster;
 mod fixture;
+mod pages;
 mod roles;
 mod uploads;

@@ -8,3 +8,4 @@ mod outputs;
 mod projects;
 mod refusals;
 mod run;
+mod traces;

@@ -9,15 +9,15 @@ use serde_json::{Value, json};
 use crate::harness::{Outcome, command, counter, outcome, probe};
 
 /// A node of its own, ended with the test.
-struct Node {
+pub(crate) struct Node {
     process: Child,
     stdout: BufReader<ChildStdout>,
-    ready: Value,
+    pub(crate) ready: Value,
     folder: tempfile::TempDir,
 }
 
 impl Node {
-    fn start(args: &[&str]) -> Node {
+    pub(crate) fn start(args: &[&str]) -> Node {
         Node::start_in(tempfile::tempdir().expect("a folder"), args)
     }
 
@@ -46,7 +46,7 @@ impl Node {
         client
     }
 
-    fn run(&self, args: &[&str]) -> Outcome {
+    pub(crate) fn run(&self, args: &[&str]) -> Outcome {
         outcome(&mut self.client(args))
     }
 
@@ -58,7 +58,7 @@ impl Node {
     }
 
     /// A command that runs the probe here.
-    fn probe(&self, args: &[&str]) -> Command {
+    pub(crate) fn probe(&self, args: &[&str]) -> Command {
         let address = self.ready["address"].as_str().expect("a text");
         let mut run = self.client(&["run", "--cluster", address]);
         run.arg(probe()).args(args);

@@ -57,6 +57,24 @@ fn a_name_that_cargo_would_refuse_is_refused() {
 }
 
 #[test]
+fn a_feature_is_built_when_it_is_asked_for() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let folder = new_project(parent.path(), "featured", &[]);
+    let path = folder.to_string_lossy();
+    let run = host(["build", &path, "--features", "louder"]);
+    assert_eq!(run.code, Some(3), "{run:?}");
+    assert!(run.stderr.contains("does not contain this feature: louder"), "{run:?}");
+    let manifest = folder.join("Cargo.toml");
+    let text = std::fs::read_to_string(&manifest).expect("it is there");
+    std::fs::write(&manifest, format!("{text}\n[features]\nlouder = []\n")).expect("written");
+    let lib = folder.join("src/lib.rs");
+    let text = std::fs::read_to_string(&lib).expect("it is there");
+    let only = "#[cfg(not(feature = \"louder\"))] compile_error!(\"not louder\");";
+    std::fs::write(&lib, format!("{text}\n{only}\n")).expect("written");
+    assert_eq!(host(["run", &path, "--features", "louder"]).ok(), "[1, 2]\n");
+}
+
+#[test]
 fn a_project_that_does_not_compile_shows_why() {
     let parent = tempfile::tempdir().expect("a folder");
     let folder = new_project(parent.path(), "broken", &[]);

@@ -12,7 +12,7 @@ mod etcd;
 mod vulkan;
 mod wrapper;
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(crate) use self::vulkan::install as install_vulkan;
 
 use self::apt::{Apt, Archive, Suites, Wanted};
 use crate::process::output_within;
-use crate::{Step, TARGET, Toolchain, find};
+use crate::{Step, TARGET, Toolchain, find, lock};
 
 /// What a compiler for guests takes.
 const RUST: Wanted<'_> = Wanted::WithDependencies(&["rustc", "libstd-rust-dev-wasm32"]);
@@ -70,18 +70,6 @@ fn obtain<T>(
     let made = made?;
     cleaned?;
     Ok(made)
-}
-
-/// Holds the folder against another set-up running at the same time.
-fn lock(folder: &Path) -> Result<File> {
-    let path = folder.join("lock");
-    let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
-    if file.try_lock().is_err() {
-        let step = Step::start(format!("waiting for another set-up in {}", folder.display()));
-        file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
-        step.done("it ended");
-    }
-    Ok(file)
 }
 
 /// Where the packages may come from, best first.

@@ -22,7 +22,8 @@
 //!
 //! The tests of the control store run against a real etcd, which is fetched in
 //! the same way: [`find_etcd`], [`install_etcd`]. So is the software Vulkan driver
-//! for tests of the GPU: [`find_vulkan`], [`install_vulkan`].
+//! for tests of the GPU: [`find_vulkan`], [`install_vulkan`]. The models that
+//! examples run come from the Python index: [`find_models`], [`install_models`].
 //!
 //! Nothing here changes the machine's own packages or needs root. The standard
 //! library of one rustc is never used with another.
@@ -31,6 +32,7 @@ mod debian;
 mod etcd;
 mod find;
 mod install;
+mod models;
 mod process;
 mod step;
 mod vulkan;
@@ -38,11 +40,15 @@ mod vulkan;
 pub use etcd::{ETCD_ENV, MissingEtcd, find_etcd, install_etcd};
 pub use find::{ENV, Missing, Origin, Toolchain, user_folder};
 pub use install::{Source, install};
-pub use process::{Failure, output_within};
+pub use models::{MODELS_ENV, MissingModels, Models, find_models, install_models};
+pub use process::{Failure, forget_this_build, output_within};
 pub use step::Step;
 pub use vulkan::{MissingVulkan, VULKAN_ENV, Vulkan, find_vulkan, install_vulkan};
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
 
 /// What guests are compiled for.
 pub const TARGET: &str = "wasm32-wasip2";
@@ -55,4 +61,16 @@ pub const FOLDER: &str = ".toolchain";
 /// the other made.
 pub fn guest_folder(workspace: &Path) -> PathBuf {
     workspace.join("target").join("guest")
+}
+
+/// Holds the folder against another set-up running at the same time.
+fn lock(folder: &Path) -> Result<File> {
+    let path = folder.join("lock");
+    let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
+    if file.try_lock().is_err() {
+        let step = Step::start(format!("waiting for another set-up in {}", folder.display()));
+        file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+        step.done("it ended");
+    }
+    Ok(file)
 }

@@ -89,6 +89,18 @@ fn telling_line(text: &str) -> &str {
     error.or_else(|| lines.next_back()).unwrap_or("it wrote nothing")
 }
 
+/// Takes from a cargo's environment what another cargo told this program of
+/// its own build: crates that look at it would be compiled again each time the
+/// one or the other builds them.
+pub fn forget_this_build(cargo: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&*name);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

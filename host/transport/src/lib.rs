@@ -10,10 +10,13 @@
 //! whoever accepts a connection asks [`Inbound::admit`], and [`Dial`] makes
 //! the channel, with whatever security it has. Start with [`Sessions`].
 
+#[doc(hidden)]
+pub mod fuzzing;
 mod link;
 mod peer;
 mod service;
 mod sessions;
+mod traffic;
 mod wire;
 
 use std::net::SocketAddr;
@@ -24,6 +27,7 @@ use host_core::NodeId;
 use tonic::transport::Channel;
 
 pub use sessions::{Config, Sessions};
+pub use traffic::Traffic;
 pub use wire::PAYLOAD_BYTES_MAX;
 
 /// A future that a port answers with.

@@ -74,7 +74,17 @@ impl Peer {
     /// Sends a payload.
     pub(crate) fn send(&self, payload: Bytes, room: Room) -> Result<(), Full<Bytes>> {
         let bytes = payload.len();
-        self.step(|session, now, effects| session.send(now, payload, bytes, room, effects))
+        let sent =
+            self.step(|session, now, effects| session.send(now, payload, bytes, room, effects));
+        let counts = &self.shared.counts;
+        match sent {
+            Ok(()) => {
+                counts.frames_sent.add(1);
+                counts.bytes_sent.add(bytes);
+            }
+            Err(_) => counts.refused.add(1),
+        }
+        sent
     }
 
     /// A connection was made or taken.
@@ -105,6 +115,11 @@ impl Peer {
 
     /// Something happened.
     pub(crate) fn handle(&self, event: Event<Bytes>) {
+        match &event {
+            Event::Disconnected(_) => self.shared.counts.breaks.add(1),
+            Event::DialFailed => self.shared.counts.dials_failed.add(1),
+            Event::Tick | Event::Connected(_) | Event::Received(..) | Event::PeerGone => {}
+        }
         self.step(|session, now, effects| session.handle(now, event, effects));
     }
 
@@ -165,9 +180,19 @@ impl Peer {
                 }
             }
             Effect::Dial => self.dial(),
-            Effect::Deliver(payload) => state.news.push_back(News::Deliver(payload)),
-            Effect::Up(epoch) => state.news.push_back(News::Up(epoch)),
-            Effect::Lost(epoch) => state.news.push_back(News::Lost(epoch)),
+            Effect::Deliver(payload) => {
+                self.shared.counts.frames_received.add(1);
+                self.shared.counts.bytes_received.add(payload.len());
+                state.news.push_back(News::Deliver(payload));
+            }
+            Effect::Up(epoch) => {
+                self.shared.counts.epochs.add(1);
+                state.news.push_back(News::Up(epoch));
+            }
+            Effect::Lost(epoch) => {
+                self.shared.counts.epochs_lost.add(1);
+                state.news.push_back(News::Lost(epoch));
+            }
             Effect::Room => state.news.push_back(News::Room),
         }
     }

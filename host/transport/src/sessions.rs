@@ -19,6 +19,7 @@ use tonic::{Status, Streaming};
 use crate::link::{Batches, Link};
 use crate::peer::Peer;
 use crate::service::Service;
+use crate::traffic::{Counts, Traffic};
 use crate::wire::{self, BATCH_PACKETS, MESSAGE_BYTES_MAX};
 use crate::{Dial, Inbound};
 
@@ -47,6 +48,7 @@ pub(crate) struct Shared {
     dialler: Arc<dyn Dial>,
     peers: Mutex<FxHashMap<NodeId, Arc<Peer>>>,
     links: AtomicU64,
+    pub(crate) counts: Counts,
 }
 
 impl Sessions {
@@ -59,6 +61,7 @@ impl Sessions {
             dialler,
             peers: Mutex::default(),
             links: AtomicU64::new(0),
+            counts: Counts::default(),
         }))
     }
 
@@ -99,6 +102,11 @@ impl Sessions {
     /// The nodes there is a session with.
     pub fn peers(&self) -> Vec<NodeId> {
         self.0.peers.lock().keys().copied().collect()
+    }
+
+    /// What has gone between this node and the others so far.
+    pub fn traffic(&self) -> Traffic {
+        self.0.counts.now()
     }
 }
 

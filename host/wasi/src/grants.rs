@@ -18,10 +18,12 @@ pub use env::EnvGrant;
 pub(crate) use net::normal_name;
 pub use net::{NetGrant, Target};
 
+use serde::{Deserialize, Serialize};
+
 use crate::Profile;
 
 /// Everything an operator allows a guest. The default is nothing.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 pub struct Grants {
     /// Folders.
     pub dirs: Vec<DirGrant>,

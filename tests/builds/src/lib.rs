@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use host_toolchain::{TARGET, Toolchain};
+use host_toolchain::{TARGET, Toolchain, forget_this_build};
 
 const PROFILE: &str = "guest-test";
 
@@ -49,13 +49,26 @@ pub fn build(what: &[&str]) {
     assert!(status.success(), "guests cannot be built ({}), see above", what.join(" "));
 }
 
-/// What cargo told this program about its own build is not for another's.
-pub fn forget_this_build(cargo: &mut Command) {
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy();
-        let told = name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
-        if told || name == "CARGO_TARGET_DIR" {
-            cargo.env_remove(&*name);
-        }
+/// Names a program `host` that is to be tested instead of one built for it. By
+/// itself it would have other features of its dependencies than in a build of
+/// the whole workspace, and all of them would be compiled again.
+pub const HOST: &str = "GREENROOM_HOST";
+
+/// Builds the program `host`, unless [`HOST`] names one, and says where it is.
+///
+/// # Panics
+/// If it cannot be built.
+pub fn build_host() -> PathBuf {
+    let named = std::env::var_os(HOST).filter(|name| !name.is_empty()).map(PathBuf::from);
+    if let Some(named) = named {
+        assert!(named.is_file(), "{HOST} names {}, which is no file", named.display());
+        return named;
     }
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    forget_this_build(&mut cargo);
+    cargo.args(["build", "--package", "host", "--bin", "host", "--target-dir"]);
+    cargo.arg(target_folder()).current_dir(workspace());
+    let status = cargo.status().expect("cargo can be run");
+    assert!(status.success(), "host cannot be built, see above");
+    target_folder().join("debug").join("host")
 }

@@ -8,7 +8,7 @@
 //! drawn by a seed. Time passes in [`until`] only.
 //!
 //! Nothing here knows the host's code: the program is built, or named by
-//! [`HOST`], and what it prints is read.
+//! `GREENROOM_HOST`, and what it prints is read.
 //!
 //! ```no_run
 //! use cluster_tests::{Cluster, Load, Store};
@@ -42,6 +42,6 @@ pub use host::Host;
 pub use load::Load;
 pub use network::{Link, Network, Node, Quality};
 pub use process::Process;
-pub use program::{HOST, guest, host};
+pub use program::{guest, host};
 pub use until::{throughout, until};
 pub use view::{ActorView, NodeView, Ready};

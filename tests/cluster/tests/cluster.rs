@@ -1,14 +1,11 @@
 //! Tests with several hosts, each a real process in a network of its own.
 //!
 //! `network`, `processes` and `clusters` prove that the harness does what it
-//! says, with programs that are no hosts. The rest needs `host start`, and is compiled
-//! with the feature `hosts`, which becomes default with it.
+//! says, with programs that are no hosts; `hosts` has the tests of hosts.
 
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
 mod clusters;
-// It becomes part of every run with `host start`.
-#[cfg(feature = "hosts")]
 mod hosts;
 mod network;
 mod processes;
@@ -53,10 +50,6 @@ fn main() -> ExitCode {
 }
 
 fn trials() -> Vec<Trial> {
-    #[cfg(not(feature = "hosts"))]
-    let hosts = Vec::new();
-    #[cfg(feature = "hosts")]
-    let hosts = hosts::trials();
     let harness = trials! {
         network: [
             nodes_reach_each_other_themselves_and_nothing_else,
@@ -88,5 +81,5 @@ fn trials() -> Vec<Trial> {
             programs_die_with_the_process_that_started_them,
         ],
     };
-    harness.into_iter().chain(hosts).collect()
+    harness.into_iter().chain(hosts::trials()).collect()
 }

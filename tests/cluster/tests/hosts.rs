@@ -6,7 +6,9 @@ mod examples;
 mod many;
 mod membership;
 mod partitions;
+mod placing;
 mod records;
+mod watching;
 
 use cluster_tests::Store;
 use libtest_mimic::Trial;
@@ -36,7 +38,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         partitions::majority_goes_on_without_a_host_that_is_cut_off,
         partitions::cut_in_one_direction_breaks_no_promise,
         partitions::poor_network_breaks_no_promise,
+        placing::drained_host_hands_its_actors_over_under_load,
         records::calls_go_on_while_the_store_is_away,
+        watching::any_actor_is_reached_from_any_host,
     };
     let one = [
         trial("examples::wordcount_counts_over_three_hosts", || {
@@ -45,11 +49,23 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("many::ten_thousand_actors_live_on_three_hosts", || {
             many::ten_thousand_actors_live_on_three_hosts();
         }),
+        trial("placing::actors_are_where_their_strategy_and_labels_say", || {
+            placing::actors_are_where_their_strategy_and_labels_say();
+        }),
+        trial("placing::actors_that_wait_go_to_a_host_that_joins", || {
+            placing::actors_that_wait_go_to_a_host_that_joins();
+        }),
+        trial("placing::drain_of_what_cannot_be_drained_is_refused", || {
+            placing::drain_of_what_cannot_be_drained_is_refused();
+        }),
         trial("membership::first_host_with_wiped_data_is_no_member", || {
             membership::first_host_with_wiped_data_is_no_member();
         }),
         trial("records::hosts_survive_a_long_absence_of_the_first", || {
             records::hosts_survive_a_long_absence_of_the_first();
+        }),
+        trial("watching::hosts_say_whether_they_can_work", || {
+            watching::hosts_say_whether_they_can_work();
         }),
     ];
     both.into_iter().chain(one).collect()

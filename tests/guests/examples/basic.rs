@@ -180,6 +180,29 @@ impl Courier {
         get(journal.write(entry).remote()?)
     }
 
+    /// The node, and what a program can know of it: id, name, zone.
+    fn place(&self) -> (String, String, Option<String>) {
+        let current = context::current();
+        let zone = current.node_label("zone").map(str::to_owned);
+        (current.node, current.node_name, zone)
+    }
+
+    fn make_on(&mut self, node: String) -> Result<i64> {
+        get(Counter::options().on_node(node).remote()?.increment().remote()?)
+    }
+
+    fn make_near(&mut self, node: String) -> Result<i64> {
+        get(Counter::options().near_node(node).remote()?.increment().remote()?)
+    }
+
+    fn make_where(&mut self, conditions: String) -> Result<i64> {
+        get(Counter::options().spread().labels(conditions).remote()?.increment().remote()?)
+    }
+
+    fn make_labelled(&mut self, name: String, value: String) -> Result<i64> {
+        get(Counter::options().label(&name, &value).remote()?.increment().remote()?)
+    }
+
     fn identity(&self) -> (String, String, Option<String>, u32) {
         let me = context::current();
         (me.actor, me.class, me.name, me.incarnation)
@@ -325,5 +348,19 @@ impl Link {
     /// A call to itself that it does not wait for is no cycle.
     fn tell_itself(&mut self) -> Result<()> {
         context::me::<Link>()?.pass_on(0).tell()
+    }
+}
+
+/// Lives only in zone a.
+struct Zoned;
+
+#[actor(strategy = "spread", labels = "zone=a, !slow")]
+impl Zoned {
+    fn new() -> Self {
+        Zoned
+    }
+
+    fn zone(&self) -> Option<String> {
+        context::current().node_label("zone").map(str::to_owned)
     }
 }

@@ -193,6 +193,8 @@ fn no_options() -> Options {
         gpus: None,
         memory: None,
         resources: Vec::new(),
+        strategy: None,
+        labels: Vec::new(),
         max_restarts: None,
         max_retries: None,
         max_concurrency: None,

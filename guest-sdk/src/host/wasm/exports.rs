@@ -7,7 +7,7 @@ use super::bindings;
 use super::bindings::greenroom::actor::{actors, description, types};
 use crate::class::{Class, Method, Param};
 use crate::entry;
-use crate::options::ActorOptions;
+use crate::options::{ActorOptions, Strategy};
 
 /// This SDK, as packages name it.
 const SDK: &str = concat!("greenroom-rust ", env!("CARGO_PKG_VERSION"));
@@ -106,6 +106,13 @@ fn options(options: ActorOptions) -> actors::OptionsResult {
         gpus: options.gpus,
         memory: options.memory,
         resources: options.resources,
+        strategy: options.strategy.map(|strategy| match strategy {
+            Strategy::Pack => actors::StrategyResult::Pack,
+            Strategy::Spread => actors::StrategyResult::Spread,
+            Strategy::OnNode(node) => actors::StrategyResult::OnNode(node),
+            Strategy::NearNode(node) => actors::StrategyResult::NearNode(node),
+        }),
+        labels: options.labels,
         max_restarts: options.max_restarts,
         max_retries: options.max_retries,
         max_concurrency: options.max_concurrency,

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use host_core::placement::{Selector, Strategy};
 use host_core::resources::{Amount, Resources};
 use host_core::spec::{ActorSpec, Tries};
 use host_core::{PackageId, limits};
 use host_proto::node as proto;
+use host_proto::node::spec::Strategy as Placed;
 
 use super::{Read, WireId};
 use crate::ports::Birth;
@@ -54,7 +56,15 @@ pub(crate) fn read_amounts(amounts: &HashMap<String, u64>) -> Read<Resources> {
 }
 
 fn spec(spec: &ActorSpec) -> proto::Spec {
+    let strategy = match &spec.strategy {
+        Strategy::Pack => None,
+        Strategy::Spread => Some(Placed::Spread(true)),
+        Strategy::Only(node) => Some(Placed::Only(node.to_string())),
+        Strategy::Rather(node) => Some(Placed::Rather(node.to_string())),
+    };
     proto::Spec {
+        strategy,
+        labels: spec.labels.iter().map(Selector::to_string).collect(),
         resources: amounts(&spec.resources),
         memory_bytes_max: spec.memory_bytes_max,
         max_restarts: tries(spec.max_restarts),
@@ -71,7 +81,15 @@ fn read_spec(spec: proto::Spec) -> Read<ActorSpec> {
     if spec.max_concurrency == 0 || spec.max_pending_calls == 0 {
         return Err("an actor that takes no calls".into());
     }
+    let strategy = match spec.strategy {
+        None => Strategy::Pack,
+        Some(Placed::Spread(_)) => Strategy::Spread,
+        Some(Placed::Only(node)) => Strategy::Only(short(node)?.into()),
+        Some(Placed::Rather(node)) => Strategy::Rather(short(node)?.into()),
+    };
     Ok(ActorSpec {
+        strategy,
+        labels: read_selectors(&spec.labels)?,
         resources: read_amounts(&spec.resources)?,
         memory_bytes_max: spec.memory_bytes_max,
         max_restarts: read_tries(spec.max_restarts),
@@ -97,6 +115,18 @@ pub(crate) fn read_tries(tries: Option<u32>) -> Tries {
     tries.map_or(Tries::Unbounded, Tries::AtMost)
 }
 
+fn read_selectors(texts: &[String]) -> Read<Vec<Selector>> {
+    if texts.len() > limits::SELECTORS {
+        return Err(format!("{} conditions on labels", texts.len()));
+    }
+    let mut selectors = Vec::new();
+    for text in texts {
+        let read = Selector::parse_all(text).map_err(|error| error.to_string())?;
+        selectors.extend(read);
+    }
+    Ok(selectors)
+}
+
 fn short(name: String) -> Read<String> {
     if name.len() > NAME_BYTES_MAX {
         return Err(format!("a name of {} bytes", name.len()));
@@ -118,6 +148,8 @@ mod tests {
             job: JobId { node: NodeId(1), seq: 2 },
             sequential: true,
             spec: ActorSpec {
+                strategy: Strategy::Only("beta".into()),
+                labels: Selector::parse_all("zone in (a, b), !slow, disk=ssd").unwrap(),
                 resources: [("cpus", Amount::from_f64(0.5).unwrap())].into_iter().collect(),
                 memory_bytes_max: 1 << 20,
                 max_restarts: Tries::Unbounded,
@@ -132,6 +164,9 @@ mod tests {
         assert_eq!(read_birth(birth(&known)), Ok(known.clone()));
         let mut wrong = birth(&known);
         wrong.package = bytes::Bytes::from_static(b"short");
+        assert!(read_birth(wrong).is_err());
+        let mut wrong = birth(&known);
+        wrong.spec.as_mut().unwrap().labels = vec!["zone like a".into()];
         assert!(read_birth(wrong).is_err());
         let mut wrong = birth(&known);
         wrong.class = "x".repeat(NAME_BYTES_MAX + 1);

@@ -9,6 +9,7 @@ use host_core::{ActorId, Cause, Error, JobId};
 use host_refs::{Args, Call, ObjectRef, Outcome, Target, Value};
 use parking_lot::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 
 use super::local::Host;
 
@@ -33,8 +34,8 @@ pub(crate) struct Actor {
 
 enum Letter {
     Call(Call),
-    /// Nobody holds it any more.
-    Released,
+    /// It ends, once the calls before this are done.
+    End(Cause),
 }
 
 impl Actor {
@@ -44,17 +45,25 @@ impl Actor {
         (job, detached): (JobId, bool),
         args: Args,
         restarts: u32,
+        granted: oneshot::Receiver<()>,
     ) -> Arc<Actor> {
         let (mailbox, letters) = unbounded_channel();
         let (handles, state) = (AtomicUsize::new(0), Mutex::default());
         let kept = Mutex::default();
         let actor = Arc::new(Actor { id, job, detached, host, handles, mailbox, state, kept });
-        tokio::spawn(live(Arc::downgrade(&actor), letters, args, restarts));
+        let me = Arc::downgrade(&actor);
+        tokio::spawn(async move {
+            // One that is taken back is never granted.
+            if granted.await.is_ok() {
+                live(me, letters, args, restarts).await;
+            }
+        });
         actor
     }
 
-    pub(crate) fn die(&self, cause: Cause) {
-        let died = Error::Died { actor: self.id.to_string(), cause, message: cause.to_string() };
+    pub(crate) fn die(&self, cause: Cause, message: &str) {
+        let (actor, message) = (self.id.to_string(), message.to_owned());
+        let died = Error::Died { actor, cause, message };
         let died = Arc::new(died);
         let owed = {
             let mut state = self.state.lock();
@@ -64,6 +73,10 @@ impl Actor {
         for result in owed {
             result.settle(Err(died.clone()), None);
         }
+    }
+
+    pub(crate) fn retire(&self, cause: Cause) {
+        let _ = self.mailbox.send(Letter::End(cause));
     }
 
     fn end(&self, cause: Cause) {
@@ -78,11 +91,14 @@ async fn live(me: Weak<Actor>, mut letters: UnboundedReceiver<Letter>, args: Arg
     let mut kept = args.values;
     let mut count = args.objects.len() as u64;
     while let Some(letter) = letters.recv().await {
-        let Letter::Call(mut call) = letter else {
-            if let Some(me) = me.upgrade() {
-                me.end(Cause::Released);
+        let mut call = match letter {
+            Letter::Call(call) => call,
+            Letter::End(cause) => {
+                if let Some(me) = me.upgrade() {
+                    me.end(cause);
+                }
+                return;
             }
-            return;
         };
         call.held_up = None;
         let number = |number: u64| Ok(Value::plain(Bytes::copy_from_slice(&number.to_be_bytes())));
@@ -190,7 +206,7 @@ impl Target for Actor {
 
     fn release(self: Arc<Self>) {
         if self.handles.fetch_sub(1, Ordering::AcqRel) == 1 && !self.detached {
-            let _ = self.mailbox.send(Letter::Released);
+            let _ = self.mailbox.send(Letter::End(Cause::Released));
         }
     }
 }

@@ -6,12 +6,13 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::Bytes;
 use host_cluster::{Answer, Birth, Life, Local, Member, Refused};
-use host_core::placement::Ledger;
+use host_core::placement::{Ledger, Reserve};
 use host_core::resources::Resources;
 use host_core::waits::Waits;
 use host_core::{ActorId, Cause, Error, JobId, NodeId, ObjectId, PackageId};
 use host_refs::{Args, Attached, Handle, ObjectRef, Target, Value};
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
 
 use super::actor::Actor;
 use super::control::Control;
@@ -23,6 +24,8 @@ pub(crate) struct Host {
     next: AtomicU64,
     actors: Mutex<HashMap<ActorId, Arc<Actor>>>,
     ledger: Mutex<Ledger>,
+    /// Told when an actor that waits has got its resources.
+    grants: Mutex<HashMap<ActorId, oneshot::Sender<()>>>,
     pub(crate) waits: Mutex<Waits>,
     member: OnceLock<Member>,
 }
@@ -36,6 +39,7 @@ impl Host {
             next: AtomicU64::new(1),
             actors: Mutex::default(),
             ledger: Mutex::new(Ledger::new(total)),
+            grants: Mutex::default(),
             waits: Mutex::default(),
             member: OnceLock::new(),
         });
@@ -65,11 +69,30 @@ impl Host {
 
     /// An actor ends: its calls, then whoever is told.
     pub(crate) fn over(&self, id: ActorId, cause: Cause) {
+        self.over_because(id, cause, &cause.to_string());
+    }
+
+    fn over_because(&self, id: ActorId, cause: Cause, message: &str) {
         let Some(actor) = self.actors.lock().remove(&id) else { return };
-        self.ledger.lock().release(id);
-        actor.die(cause);
+        let granted = self.ledger.lock().release(id);
+        self.granted(&granted);
+        actor.die(cause, message);
         let member = self.member.get().expect("set at the start");
-        member.actor_ended(id, cause, cause.to_string());
+        member.actor_ended(id, cause, message.to_owned());
+    }
+
+    /// Actors that wait for resources.
+    pub(crate) fn waiting(&self) -> usize {
+        self.ledger.lock().waiting_count()
+    }
+
+    fn granted(&self, ids: &[ActorId]) {
+        for id in ids {
+            let grant = self.grants.lock().remove(id);
+            if let Some(grant) = grant {
+                let _ = grant.send(());
+            }
+        }
     }
 
     fn next(&self) -> u64 {
@@ -88,10 +111,20 @@ impl Local for Host {
 
     fn spawn(&self, birth: &Birth, args: Args, life: Life) -> Result<Arc<dyn Target>, Refused> {
         let resources = birth.spec.resources.clone();
-        let reserved = self.ledger.lock().reserve_now(life.actor, resources);
-        reserved.map_err(Refused::Full)?;
+        let (grant, granted) = oneshot::channel();
+        if life.wait {
+            match self.ledger.lock().reserve(life.actor, resources) {
+                Reserve::Granted => grant.send(()).unwrap_or_default(),
+                Reserve::Waiting(_) => drop(self.grants.lock().insert(life.actor, grant)),
+                Reserve::Never(why) => return Err(Refused::Failed(Error::Unplaceable(why))),
+            }
+        } else {
+            let reserved = self.ledger.lock().reserve_now(life.actor, resources);
+            reserved.map_err(Refused::Full)?;
+            let _ = grant.send(());
+        }
         let kind = (birth.job, birth.spec.detached);
-        let actor = Actor::start(self.me.clone(), life.actor, kind, args, life.restarts);
+        let actor = Actor::start(self.me.clone(), life.actor, kind, args, life.restarts, granted);
         self.actors.lock().insert(life.actor, actor.clone());
         Ok(actor)
     }
@@ -102,6 +135,36 @@ impl Local for Host {
 
     fn end(&self, id: ActorId, cause: Cause) {
         self.over(id, cause);
+    }
+
+    fn withdraw(&self, id: ActorId) -> bool {
+        let mut ledger = self.ledger.lock();
+        if !ledger.is_waiting(id) {
+            return false;
+        }
+        let granted = ledger.withdraw(id);
+        drop(ledger);
+        self.granted(&granted);
+        self.grants.lock().remove(&id);
+        self.over(id, Cause::NodeLost);
+        true
+    }
+
+    fn waiting(&self) -> usize {
+        Host::waiting(self)
+    }
+
+    fn retire(&self, id: ActorId, cause: Cause) {
+        let actor = self.actors.lock().get(&id).cloned();
+        if let Some(actor) = actor {
+            actor.retire(cause);
+        }
+    }
+
+    fn end_all(&self, message: &str) -> Vec<(ActorId, String)> {
+        let all: Vec<ActorId> = self.actors.lock().keys().copied().collect();
+        all.iter().for_each(|id| self.over_because(*id, Cause::NodeLost, message));
+        all.into_iter().map(|id| (id, id.to_string())).collect()
     }
 
     fn end_job(&self, job: JobId, cause: Cause) {
@@ -145,7 +208,7 @@ impl Local for Host {
 
     fn load(&self) -> (Resources, u32) {
         let actors = self.actors.lock().len() as u32;
-        (self.ledger.lock().free().clone(), actors)
+        (self.ledger.lock().spare().clone(), actors)
     }
 
     fn waits(&self, look: &mut dyn FnMut(&Waits)) {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use host_cluster::{Answer, Birth, Config, Member, Reach, register};
 use host_core::control::NodeRecord;
 use host_core::membership::{Config as Membership, Expect};
-use host_core::placement::Labels;
+use host_core::placement::{Labels, Strategy};
 use host_core::resources::{Amount, Resources};
 use host_core::spec::{ActorSpec, Tries};
 use host_core::{ClusterId, Error, JobId, NodeId, PackageId};
@@ -50,7 +50,7 @@ fn total() -> Resources {
 }
 
 impl Node {
-    pub(crate) async fn start(control: &Arc<Control>, name: &str) -> Node {
+    pub(crate) async fn start(control: &Arc<Control>, name: &str, labels: Labels) -> Node {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let record = NodeRecord {
@@ -58,8 +58,9 @@ impl Node {
             name: name.into(),
             addresses: vec![address.into()],
             total: total(),
-            labels: Labels::default(),
+            labels,
             protocol: 1,
+            draining: false,
         };
         let founding = Expect::Founding(ClusterId(7));
         let registered = register(Membership { record, cluster: founding }, &**control).await;
@@ -70,6 +71,7 @@ impl Node {
             control: control.clone(),
             reach: Arc::new(Plain),
             admit: Box::new(|_, _| Ok(())),
+            stays: None,
         };
         let member = Member::start(config, registered);
         host.belongs_to(&member);
@@ -110,8 +112,9 @@ impl Node {
         let id = host_cluster::Local::next_object(&*self.host);
         let result = ObjectRef::pending(id, Arc::downgrade(target));
         let method = target.method_index(method).unwrap();
-        let (caller, retries, held_up) = (None, None, None);
-        let call = Call { method, args, result: Some(result.clone()), caller, retries, held_up };
+        let (caller, retries, trace, held_up) = (None, None, None, None);
+        let made = Some(result.clone());
+        let call = Call { method, args, result: made, caller, retries, trace, held_up };
         target.send(call, false).unwrap();
         result
     }
@@ -134,11 +137,14 @@ impl Node {
     }
 }
 
-/// Nodes that all know each other.
+/// Nodes that all know each other: `node-0`, which is in zone a, `node-1` in
+/// zone b, and so on.
 pub(crate) async fn cluster(control: &Arc<Control>, count: usize) -> Vec<Node> {
     let mut nodes = Vec::new();
     for number in 0..count {
-        nodes.push(Node::start(control, &format!("node-{number}")).await);
+        let zone = char::from(b'a' + number as u8).to_string();
+        let labels = [("zone", zone.as_str())].into_iter().collect();
+        nodes.push(Node::start(control, &format!("node-{number}"), labels).await);
     }
     for node in &nodes {
         until("all nodes are known", || node.member.nodes().len() == count).await;
@@ -156,6 +162,8 @@ pub(crate) fn whole_node() -> ActorSpec {
 pub(crate) fn plain() -> ActorSpec {
     ActorSpec {
         resources: Resources::default(),
+        strategy: Strategy::Pack,
+        labels: Vec::new(),
         memory_bytes_max: 1 << 20,
         max_restarts: Tries::AtMost(0),
         max_retries: Tries::AtMost(0),

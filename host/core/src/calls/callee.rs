@@ -3,8 +3,10 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Answer, Call, Life};
 use crate::error::{Cause, Error};
@@ -17,6 +19,9 @@ use crate::spec::Tries;
 pub enum Event<B, R> {
     /// An actor is here, in this life: [`Life::Only`] if it can move.
     Started(ActorId, Life),
+    /// The actor is about to stop: it takes no more calls, and those that it
+    /// has taken run on.
+    Closing(ActorId),
     /// That life is over, and another follows, here or elsewhere.
     Stopped(ActorId),
     /// The actor has ended for good.
@@ -52,8 +57,10 @@ pub enum Effect<B, R> {
 #[derive(Clone, Debug)]
 pub struct Callee<R> {
     valid_until: Duration,
-    actors: BTreeMap<ActorId, Actor>,
-    calls: BTreeMap<CallId, Taken>,
+    /// Never iterated.
+    actors: FxHashMap<ActorId, Actor>,
+    /// Never iterated where the order could be seen.
+    calls: FxHashMap<CallId, Taken>,
     /// Of each node, pair of caller and target: the stint of which a call was
     /// refused.
     refused: BTreeMap<NodeId, BTreeMap<(ActorId, ActorId), u64>>,
@@ -66,7 +73,9 @@ pub struct Callee<R> {
 #[derive(Clone, Debug)]
 struct Actor {
     life: Life,
-    calls: BTreeSet<CallId>,
+    /// Whether it takes no more calls.
+    closing: bool,
+    calls: FxHashSet<CallId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -81,8 +90,8 @@ impl<R: Clone> Default for Callee<R> {
     fn default() -> Callee<R> {
         Callee {
             valid_until: Duration::ZERO,
-            actors: BTreeMap::new(),
-            calls: BTreeMap::new(),
+            actors: FxHashMap::default(),
+            calls: FxHashMap::default(),
             refused: BTreeMap::new(),
             kept: BTreeMap::new(),
             kept_order: VecDeque::new(),
@@ -102,8 +111,14 @@ impl<R: Clone> Callee<R> {
     ) {
         match event {
             Event::Started(actor, life) => {
-                let known = self.actors.insert(actor, Actor { life, calls: BTreeSet::new() });
+                let new = Actor { life, closing: false, calls: FxHashSet::default() };
+                let known = self.actors.insert(actor, new);
                 assert!(known.is_none(), "{actor} was started while it ran");
+            }
+            Event::Closing(actor) => {
+                if let Some(actor) = self.actors.get_mut(&actor) {
+                    actor.closing = true;
+                }
             }
             Event::Stopped(actor) => self.stopped(actor, None, effects),
             Event::Died(actor, cause, message) => {
@@ -176,7 +191,9 @@ impl<R: Clone> Callee<R> {
         let refused = self.refused.get(&from).and_then(|pairs| pairs.get(&pair));
         let refused = refused.is_some_and(|stint| *stint >= call.stint);
         let actor = self.actors.get_mut(&call.target);
-        match actor.filter(|actor| actor.life == call.life && !expired && !refused) {
+        match actor
+            .filter(|actor| actor.life == call.life && !actor.closing && !expired && !refused)
+        {
             Some(actor) => {
                 actor.calls.insert(id);
                 if let Some(pairs) = self.refused.get_mut(&from) {
@@ -206,7 +223,9 @@ impl<R: Clone> Callee<R> {
         effects: &mut Vec<Effect<B, R>>,
     ) {
         let Some(actor) = self.actors.remove(&actor_id) else { return };
-        for id in actor.calls {
+        let mut calls: Vec<CallId> = actor.calls.into_iter().collect();
+        calls.sort_unstable();
+        for id in calls {
             let taken = self.calls.remove(&id).expect("an actor's calls are known");
             let answer = match died {
                 Some(error) => Answer::Failed(error.clone()),

@@ -8,6 +8,8 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use rustc_hash::FxHashMap;
+
 use super::flow::{Flow, Pending};
 use super::{Answer, Call, Life, Place};
 use crate::error::Error;
@@ -72,10 +74,8 @@ pub enum Effect<B, R> {
 #[derive(Clone, Debug)]
 pub struct Caller<B> {
     targets: BTreeMap<ActorId, Target<B>>,
-    /// Where to find each call that is not settled.
-    calls: BTreeMap<CallId, Found>,
-    /// Calls under way, by the node they went to.
-    at_node: BTreeMap<NodeId, BTreeSet<CallId>>,
+    /// Where to find each call that is not settled. Never iterated.
+    calls: FxHashMap<CallId, Found>,
     /// Nodes whose session was lost and is not up again.
     unreached: BTreeSet<NodeId>,
     /// Nodes that have gone, by name.
@@ -118,8 +118,7 @@ impl<B: Clone> Default for Caller<B> {
     fn default() -> Caller<B> {
         Caller {
             targets: BTreeMap::new(),
-            calls: BTreeMap::new(),
-            at_node: BTreeMap::new(),
+            calls: FxHashMap::default(),
             unreached: BTreeSet::new(),
             gone: BTreeMap::new(),
             due: BTreeSet::new(),
@@ -146,8 +145,7 @@ impl<B: Clone> Caller<B> {
             }
             Event::Forget(id) => {
                 if let Some(found) = self.take(id) {
-                    self.advance(now, found.target, effects);
-                    self.tidy(found.target);
+                    self.advance_flow(now, found, effects);
                 }
             }
             Event::Located(actor, place) => self.located(now, actor, place, effects),
@@ -200,9 +198,10 @@ impl<B: Clone> Caller<B> {
         let seq = flow.next_seq;
         flow.next_seq += 1;
         flow.waiting.push_back(Pending { id, seq, tried: 0, retries, body });
-        let known = self.calls.insert(id, Found { target: target_id, caller, seq });
+        let found = Found { target: target_id, caller, seq };
+        let known = self.calls.insert(id, found);
         assert!(known.is_none(), "{id} was submitted before");
-        self.advance(now, target_id, effects);
+        self.advance_flow(now, found, effects);
     }
 
     fn answered<R>(
@@ -216,7 +215,7 @@ impl<B: Clone> Caller<B> {
         let Some(found) = self.calls.get(&id).copied() else { return };
         let flow = self.flow(found);
         // A late answer of a try that was given up.
-        if flow.sent.get(&found.seq).is_none_or(|sent| sent.node != node) {
+        if flow.under_way(found.seq).is_none_or(|sent| sent.node != node) {
             return;
         }
         match answer {
@@ -227,13 +226,11 @@ impl<B: Clone> Caller<B> {
                     let message = format!("{} stopped; the call may have run", found.target);
                     return self.settle(now, id, Err(Error::Unavailable(message)), effects);
                 }
-                self.left(node, id);
                 self.misplaced(now, found.target, node, effects);
                 self.advance(now, found.target, effects);
             }
             Answer::NotHere => {
                 self.flow(found).take_back(found.seq);
-                self.left(node, id);
                 self.misplaced(now, found.target, node, effects);
                 self.advance(now, found.target, effects);
             }
@@ -339,7 +336,11 @@ impl<B: Clone> Caller<B> {
     /// run. What may be tried again is, once the node or another is reached.
     fn lost<R>(&mut self, now: Duration, node: NodeId, effects: &mut Vec<Effect<B, R>>) {
         let mut touched = BTreeSet::new();
-        for id in self.at_node.remove(&node).unwrap_or_default() {
+        let flows = self.targets.values().flat_map(|target| target.flows.values());
+        let there = flows.flat_map(Flow::sent).filter(|sent| sent.node == node);
+        let mut there: Vec<CallId> = there.map(|sent| sent.call.id).collect();
+        there.sort_unstable();
+        for id in there {
             let found = self.calls[&id];
             touched.insert(found.target);
             if !self.try_again(found) {
@@ -356,7 +357,7 @@ impl<B: Clone> Caller<B> {
     /// Takes a call back that may have run, if it may be tried again.
     fn try_again(&mut self, found: Found) -> bool {
         let flow = self.flow(found);
-        let sent = flow.sent.get_mut(&found.seq).expect("what is at a node was sent");
+        let sent = flow.under_way(found.seq).expect("what is at a node was sent");
         let may = sent.call.retries.allow(sent.call.tried);
         if may {
             sent.call.tried += 1;
@@ -395,15 +396,6 @@ impl<B: Clone> Caller<B> {
     fn flow(&mut self, found: Found) -> &mut Flow<B> {
         let target = self.targets.get_mut(&found.target).expect("a call's target is known");
         target.flows.get_mut(&found.caller).expect("a call's flow is known")
-    }
-
-    fn left(&mut self, node: NodeId, id: CallId) {
-        if let Some(calls) = self.at_node.get_mut(&node) {
-            calls.remove(&id);
-            if calls.is_empty() {
-                self.at_node.remove(&node);
-            }
-        }
     }
 }
 

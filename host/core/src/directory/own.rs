@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::{Around, Directory, Due, Effect, Question, unanswered};
 use crate::control::{
-    ActorRecord, ActorState, Answer, Entry, Guard, Key, Request, Revision, Value, Write,
+    ActorRecord, ActorState, Answer, Entry, Guard, Key, Request, Revision, Ticket, Value, Write,
 };
 use crate::error::{Cause, Error};
 use crate::id::ActorId;
 use crate::limits;
-use crate::placement::{Decision, NodeView, decide};
+use crate::placement::{Decision, decide};
 
 /// An actor whose record says that it is here, or is about to.
 #[derive(Clone, Debug)]
@@ -72,6 +72,14 @@ impl Directory {
         }
     }
 
+    /// A life ended that had begun, and is to be followed elsewhere.
+    pub(super) fn count_move(&mut self, id: ActorId) {
+        if let Some(own) = self.own.get_mut(&id) {
+            let record = Arc::make_mut(&mut own.record);
+            record.moves = record.moves.saturating_add(1);
+        }
+    }
+
     /// Begins the next write, if there is one.
     fn next(&mut self, now: Duration, id: ActorId, around: Around<'_>, effects: &mut Vec<Effect>) {
         let local = self.local;
@@ -95,8 +103,8 @@ impl Directory {
                 record.state = ActorState::Dead { cause: *cause, message: message.clone() };
             }
             Todo::Move => {
-                let others = around.nodes.iter().filter(|node| node.id != local);
-                let others: Vec<NodeView> = others.cloned().collect();
+                let mut others = (around.nodes)();
+                others.retain(|node| node.id != local);
                 let Decision::Place(node) = decide(&record.request, &others) else {
                     // Nowhere better: it tries here again.
                     let at = now.saturating_add(limits::TAKEOVER_RETRY);
@@ -150,6 +158,10 @@ impl Directory {
             (ActorState::Dead { .. }, name) => {
                 writes.push(Write::Delete(Key::Placed(self.local, id)));
                 writes.extend(name.map(Write::Delete));
+                if self.ends.len() >= limits::DEAD_ACTORS {
+                    let oldest = self.ends.front().copied().map(Key::Actor);
+                    writes.extend(oldest.map(Write::Delete));
+                }
             }
         }
         self.ask(Question::Write(id), Request::Commit { guards, writes }, effects);
@@ -193,15 +205,30 @@ impl Directory {
         }
         match &own.record.state {
             ActorState::Dead { .. } => {
-                self.own.remove(&id);
+                self.disown(id);
+                self.ends.push_back(id);
+                if self.ends.len() > limits::DEAD_ACTORS {
+                    self.ends.pop_front();
+                }
                 effects.push(Effect::EndRecorded(id));
             }
             ActorState::On { node, .. } if *node != self.local => {
-                self.own.remove(&id);
+                self.disown(id);
                 effects.push(Effect::Stop(id));
             }
             ActorState::On { .. } if own.then.is_some() => self.next(now, id, around, effects),
             ActorState::On { .. } => self.start(now, id, effects),
+        }
+    }
+
+    /// The record has just been written so that the actor is not this node's
+    /// any more: whatever of it was asked before may be answered as it was.
+    fn disown(&mut self, id: ActorId) {
+        self.own.remove(&id);
+        let reads = self.reading.range((id, Ticket(0))..=(id, Ticket(u64::MAX)));
+        for read in reads.copied().collect::<Vec<_>>() {
+            self.reading.remove(&read);
+            self.asked.remove(&read.1);
         }
     }
 
@@ -265,7 +292,8 @@ impl Directory {
     pub(super) fn placed_here(&mut self, id: ActorId, effects: &mut Vec<Effect>) {
         if !self.own.contains_key(&id) {
             let request = Request::Get(vec![Key::Actor(id)]);
-            self.ask(Question::Mine(id), request, effects);
+            let ticket = self.ask(Question::Mine(id), request, effects);
+            self.reading.insert((id, ticket));
         }
     }
 

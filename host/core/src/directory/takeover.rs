@@ -10,20 +10,39 @@ use crate::error::Cause;
 use crate::id::{ActorId, NodeId};
 use crate::limits;
 use crate::membership::Standing;
-use crate::placement::{Decision, decide};
+use crate::placement::{Decision, Strategy, decide};
+
+/// How actors of a lost node were found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// When it was lost, by every node.
+    WithNode,
+    /// By the one that looks for what others left.
+    BySweep,
+}
 
 impl Directory {
     /// Actors that are placed on nodes: those on nodes that have gone are to
     /// be taken over, by this node now or, if others do not, later.
-    pub(super) fn found_lost(&mut self, now: Duration, entries: &[Entry], around: Around<'_>) {
+    pub(super) fn found_lost(
+        &mut self,
+        now: Duration,
+        entries: &[Entry],
+        found: Found,
+        around: Around<'_>,
+    ) {
         for entry in entries {
             let Key::Placed(node, actor) = entry.key else { continue };
             if around.view.standing(node) != Standing::Gone || self.lost.contains_key(&actor) {
                 continue;
             }
-            self.lost.insert(actor, node);
             let live = around.view.nodes().map(|node| node.id);
             let before = rank(actor, self.local, live);
+            if before >= limits::TAKEOVER_RANKS && found == Found::WithNode {
+                continue;
+            }
+            self.lost.insert(actor, node);
+            let before = before.min(limits::TAKEOVER_RANKS);
             let at = now.saturating_add(limits::TAKEOVER_DELAY.saturating_mul(before));
             self.due.insert((at, Due::TakeOver(actor)));
         }
@@ -108,8 +127,15 @@ impl Directory {
 fn moved(record: &ActorRecord, lost: NodeId, around: Around<'_>) -> Option<ActorRecord> {
     let ActorState::On { incarnation, .. } = record.state else { return None };
     let mut next = record.clone();
-    if record.max_restarts.allow(record.restarts) {
-        let Decision::Place(node) = decide(&record.request, around.nodes) else { return None };
+    let nodes = (around.nodes)();
+    // Its id is never used again: to wait for it would be to wait for ever.
+    if let Strategy::Only(node) = &record.request.strategy
+        && !nodes.iter().any(|known| known.is(node))
+    {
+        let message = format!("node {node} lost, and it may run on no other").into();
+        next.state = ActorState::Dead { cause: Cause::NodeLost, message };
+    } else if record.max_restarts.allow(record.restarts) {
+        let Decision::Place(node) = decide(&record.request, &nodes) else { return None };
         next.restarts = record.restarts.saturating_add(1);
         next.state = ActorState::On { node, incarnation: incarnation.saturating_add(1) };
     } else {

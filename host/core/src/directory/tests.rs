@@ -25,6 +25,7 @@ fn record(node: u32, seq: u64, restarts: u32, name: Option<&str>) -> Arc<ActorRe
         birth: bytes::Bytes::new(),
         name: name.map(|name| ("default".into(), name.into())),
         restarts: 0,
+        moves: 0,
         state: ActorState::On { node: NodeId(node), incarnation: 0 },
     })
 }
@@ -57,6 +58,7 @@ impl Cluster {
             total: Resources::default(),
             labels: Labels::default(),
             protocol: 1,
+            draining: false,
         };
         let cluster = Expect::Founding(crate::id::ClusterId(1));
         let mut membership = Membership::new(Config { record, cluster });
@@ -100,17 +102,16 @@ impl Cluster {
     fn ask(&mut self, id: NodeId, event: Event) -> Vec<(Ticket, Request)> {
         let (membership, directory) = self.nodes.get_mut(&id).unwrap();
         let view = membership.view();
-        let nodes: Vec<NodeView> = view
-            .nodes()
-            .map(|node| NodeView {
-                id: node.id,
-                name: node.name.to_string(),
-                total: Resources::default(),
-                free: Resources::default(),
-                labels: Labels::default(),
-                actors: 0,
-            })
-            .collect();
+        let node = |node: &Arc<NodeRecord>| NodeView {
+            id: node.id,
+            name: node.name.to_string(),
+            total: Resources::default(),
+            free: Resources::default(),
+            labels: Labels::default(),
+            actors: 0,
+            draining: node.draining,
+        };
+        let nodes = || view.nodes().map(node).collect();
         let mut effects = Vec::new();
         directory.handle(self.now, event, Around { view, nodes: &nodes }, &mut effects);
         let mut asked = Vec::new();
@@ -292,4 +293,106 @@ fn nothing_is_written_without_naming_the_revision_and_the_writers_lease() {
         ]
     );
     assert!(matches!(&writes[2], Write::Put(key, Value::Name(ACTOR), None) if *key == name));
+}
+
+#[test]
+fn what_may_only_run_on_a_node_ends_with_it() {
+    let mut cluster = Cluster::new(2);
+    let mut bound = (*record(1, 7, 2, None)).clone();
+    bound.request.strategy = crate::placement::Strategy::Only("n1".into());
+    cluster.handle(ONE, Event::Create(Arc::new(bound)));
+    cluster.said();
+    cluster.lose(ONE);
+    cluster.pass(limits::TAKEOVER_DELAY * 3);
+    assert_eq!(
+        cluster.locate(ACTOR),
+        "Dead(NodeLost, \"node n1 lost, and it may run on no other\")"
+    );
+}
+
+#[test]
+fn an_answer_that_is_older_than_the_end_of_an_actor_starts_nothing() {
+    let mut cluster = Cluster::new(1);
+    cluster.handle(ONE, Event::ValidUntil(Duration::ZERO));
+    cluster.handle(ONE, Event::Create(record(1, 7, 1, None)));
+    // The renewal reads the record, and so does a watch that begins anew.
+    let mut asked = cluster.ask(ONE, Event::ValidUntil(Duration::MAX));
+    let placed = Key::Placed(ONE, ACTOR);
+    let change = Change { key: placed, value: Some(Value::Placed(0)), revision: Revision(9) };
+    asked.extend(cluster.ask(ONE, Event::Changed(change)));
+    let mut answers = Vec::new();
+    for (ticket, request) in asked {
+        let answer = cluster.store.handle(cluster.now, &request, &mut Vec::new());
+        answers.push(Event::Answered(ticket, answer));
+    }
+    assert_eq!(answers.len(), 2);
+    let late = answers.pop().unwrap();
+    cluster.handle(ONE, answers.pop().unwrap());
+    cluster.handle(ONE, Event::Ended(ACTOR, Cause::Killed, "killed".into()));
+    assert_eq!(cluster.said(), ["n1 created a7@n1", "n1 starts a7@n1 0", "a7@n1 ended"]);
+    cluster.handle(ONE, late);
+    assert_eq!(cluster.said(), [""; 0]);
+}
+
+/// Records on a node that has gone, which nobody was told of.
+fn left_behind(cluster: &mut Cluster, node: NodeId, actors: u64) {
+    for seq in 0..actors {
+        let record = record(node.0, seq, 2, None);
+        let (id, placed) = (record.id, Key::Placed(node, record.id));
+        let writes = vec![
+            Write::Put(Key::Actor(id), Value::Actor(record), None),
+            Write::Put(placed, Value::Placed(0), None),
+        ];
+        let request = Request::Commit { guards: Vec::new(), writes };
+        cluster.store.handle(cluster.now, &request, &mut Vec::new());
+    }
+}
+
+#[test]
+fn few_nodes_look_at_an_actor_of_a_lost_node() {
+    let mut cluster = Cluster::new(12);
+    left_behind(&mut cluster, ONE, 20);
+    cluster.lose(ONE);
+    let looks: usize = cluster.nodes.values().map(|(_, directory)| directory.lost.len()).sum();
+    assert!(looks <= 20 * limits::TAKEOVER_RANKS as usize, "{looks}");
+    cluster.pass(limits::TAKEOVER_DELAY);
+    cluster.pass(limits::TAKEOVER_DELAY);
+    assert_eq!(cluster.said().len(), 20, "each is started once");
+}
+
+#[test]
+fn what_those_few_left_is_taken_over_by_the_sweep() {
+    let mut cluster = Cluster::new(12);
+    cluster.lose(ONE);
+    // The others renew theirs.
+    cluster.store.extend_leases(limits::SWEEP_INTERVAL * 2);
+    left_behind(&mut cluster, ONE, 20);
+    cluster.pass(limits::SWEEP_INTERVAL);
+    cluster.pass(limits::TAKEOVER_DELAY * limits::TAKEOVER_RANKS);
+    cluster.pass(Duration::ZERO);
+    assert_eq!(cluster.said().len(), 20);
+}
+
+#[test]
+fn a_life_that_a_drain_ended_counts_as_no_restart() {
+    let mut cluster = Cluster::new(2);
+    cluster.handle(ONE, Event::Create(record(1, 7, 0, None)));
+    cluster.handle(ONE, Event::Drained(ACTOR));
+    cluster.pass(limits::TAKEOVER_RETRY);
+    let said = cluster.said();
+    assert_eq!(said[2..], ["n1 stops a7@n1", "n2 starts a7@n1 1"], "{said:?}");
+    let moved = cluster.store.get(&Key::Actor(ACTOR)).unwrap().value.actor().unwrap();
+    assert_eq!((moved.restarts, moved.moves), (0, 1));
+}
+
+#[test]
+fn only_the_last_ends_stay_recorded() {
+    let mut cluster = Cluster::new(1);
+    let of = |seq| ActorId { node: ONE, seq };
+    for seq in 0..=limits::DEAD_ACTORS as u64 {
+        cluster.handle(ONE, Event::Create(record(1, seq, 0, None)));
+        cluster.handle(ONE, Event::Ended(of(seq), Cause::Killed, "killed".into()));
+    }
+    assert_eq!(cluster.store.get(&Key::Actor(of(0))), None, "the first is forgotten");
+    assert!(cluster.store.get(&Key::Actor(of(1))).is_some(), "the others are not");
 }

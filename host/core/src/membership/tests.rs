@@ -15,6 +15,7 @@ fn config(name: &str, cluster: Expect) -> Config {
         total: Resources::default(),
         labels: Labels::default(),
         protocol: 1,
+        draining: false,
     };
     Config { record, cluster }
 }
@@ -60,6 +61,9 @@ impl Node {
                     Effect::StopMovable => "stop".into(),
                     Effect::Ended(id) => format!("{id} ended"),
                     Effect::Joined(record) => format!("+{}", record.id),
+                    Effect::Changed(record) => {
+                        format!("{} draining {}", record.id, record.draining)
+                    }
                     Effect::Left(record) => format!("-{}", record.id),
                     Effect::Foreign(found) => format!("foreign {found:?}"),
                 };
@@ -179,6 +183,21 @@ fn a_watch_that_broke_is_made_up_for() {
     assert_eq!(node.step(200, Event::WatchLost, None), [""; 0]);
     assert_eq!(node.membership.wake_at(), Some(ms(700)));
     assert_eq!(node.tick(700, &mut store), ["+n2"]);
+}
+
+#[test]
+fn that_a_node_drains_is_in_its_record_and_told_once() {
+    let mut store = Store::default();
+    let mut node = Node::new("a", founding());
+    node.tick(0, &mut store);
+    // The store does not answer at first.
+    assert_eq!(node.step(1, Event::Drain, None), [""; 0]);
+    assert_eq!(node.membership.wake_at(), Some(ms(501)));
+    node.tick(501, &mut store);
+    assert_eq!(node.step(502, Event::WatchLost, Some(&mut store)), ["n1 draining true"]);
+    assert_eq!(node.step(503, Event::WatchLost, Some(&mut store)), [""; 0]);
+    let entry = store.get(&Key::Node(NodeId(1))).unwrap();
+    assert_eq!(entry.lease, node.membership.lease(), "it still goes with its lease");
 }
 
 #[test]

@@ -95,8 +95,10 @@ impl View {
     fn add(&mut self, record: Arc<NodeRecord>, effects: &mut Vec<Effect>) {
         let known = self.nodes.insert(record.id, record.clone());
         self.highest = self.highest.max(record.id.0);
-        if known.is_none() {
-            effects.push(Effect::Joined(record));
+        match known {
+            None => effects.push(Effect::Joined(record)),
+            Some(known) if known != record => effects.push(Effect::Changed(record)),
+            Some(_) => {}
         }
     }
 

@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::devices::{Devices, GPUS};
 use crate::id::ActorId;
-use crate::resources::{Resources, Shortage, shown};
+use crate::resources::{Amount, Resources, Shortage, shown};
 
 /// What a node has, who holds it, and who waits for it.
 ///
@@ -27,6 +28,8 @@ use crate::resources::{Resources, Shortage, shown};
 /// nothing yet, so that a long queue for GPUs keeps back the CPUs of one
 /// request and not those of all.
 ///
+/// GPUs are devices: a part of one has to be free on one of them.
+///
 /// An actor, or whatever else `H` names, has one reservation at a time. One
 /// that asks for nothing is granted without being recorded.
 #[derive(Clone, Debug)]
@@ -35,6 +38,7 @@ pub struct Ledger<H = ActorId> {
     /// Total less everything held.
     free: Resources,
     held: FxHashMap<H, Resources>,
+    devices: Devices<H>,
     /// By ticket: in the order they came.
     waiting: BTreeMap<u64, Waiting<H>>,
     /// The tickets of those who wait.
@@ -90,6 +94,7 @@ impl<H: Copy + Eq + Hash + fmt::Display> Ledger<H> {
         let front = Front { spare: total.clone(), first_in_line: Vec::new() };
         Ledger {
             free: total.clone(),
+            devices: Devices::new(total.get(GPUS)),
             total,
             held: FxHashMap::default(),
             waiting: BTreeMap::new(),
@@ -111,14 +116,14 @@ impl<H: Copy + Eq + Hash + fmt::Display> Ledger<H> {
             let (asked, has) = shortage.shown();
             return Reserve::Never(format!("the node cannot hold {asked} (has {has})"));
         }
-        if asked.fits(&self.front.spare) {
+        let Some(shortage) = self.shortage(&asked) else {
             self.grant(actor, asked);
             return Reserve::Granted;
-        }
+        };
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         if !self.front.stands_behind(&asked) {
-            self.front.close(ticket, actor, &asked);
+            self.front.close(ticket, actor, &asked, shortage);
         }
         self.lines.entry(line_of(&asked)).or_default().insert(ticket);
         self.tickets.insert(actor, ticket);
@@ -149,6 +154,7 @@ impl<H: Copy + Eq + Hash + fmt::Display> Ledger<H> {
             return self.withdraw(actor);
         };
         self.free = self.free.add(&resources);
+        self.devices.give_back(actor);
         self.settle()
     }
 
@@ -175,15 +181,48 @@ impl<H: Copy + Eq + Hash + fmt::Display> Ledger<H> {
         &self.free
     }
 
+    /// What a newcomer can have: what nobody holds, less what is kept for those
+    /// first in line.
+    pub fn spare(&self) -> &Resources {
+        &self.front.spare
+    }
+
+    /// How many wait.
+    pub fn waiting_count(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether this one waits.
+    pub fn is_waiting(&self, actor: H) -> bool {
+        self.tickets.contains_key(&actor)
+    }
+
     /// Those who wait, in the order they came, and what each waits for.
     pub fn waiting(&self) -> impl Iterator<Item = (H, String)> {
         self.waiting.iter().map(|(ticket, waiting)| (waiting.actor, self.reason(*ticket, waiting)))
+    }
+
+    /// The GPUs that an actor holds, by their places among the node's, and how
+    /// much of each.
+    pub fn gpus_of(&self, actor: H) -> &[(usize, Amount)] {
+        self.devices.of(actor)
+    }
+
+    /// The first thing that a request is short of at this moment.
+    fn shortage(&self, asked: &Resources) -> Option<Shortage> {
+        let shortage = asked.first_shortage(&self.front.spare);
+        let gpus = asked.get(GPUS);
+        if shortage.is_some() || gpus == Amount::ZERO || self.devices.have(gpus) {
+            return shortage;
+        }
+        Some(Shortage { name: GPUS.into(), asked: gpus, has: self.devices.largest() })
     }
 
     fn grant(&mut self, actor: H, asked: Resources) {
         let less = |from: &Resources| from.checked_sub(&asked).expect("granted what fits");
         self.free = less(&self.free);
         self.front.spare = less(&self.front.spare);
+        self.devices.take(actor, asked.get(GPUS));
         self.held.insert(actor, asked);
     }
 
@@ -206,12 +245,12 @@ impl<H: Copy + Eq + Hash + fmt::Display> Ledger<H> {
         let mut granted = Vec::new();
         while let Some(ticket) = self.next_in_open_lines() {
             let Waiting { actor, asked } = &self.waiting[&ticket];
-            if asked.fits(&self.front.spare) {
+            if let Some(shortage) = self.shortage(asked) {
+                self.front.close(ticket, *actor, asked, shortage);
+            } else {
                 granted.push(*actor);
                 let Waiting { actor, asked } = self.leave(ticket);
                 self.grant(actor, asked);
-            } else {
-                self.front.close(ticket, *actor, asked);
             }
         }
         granted
@@ -253,9 +292,10 @@ impl<H: Copy> Front<H> {
 
     /// Puts a request that does not fit, and stands behind nobody, first in
     /// line for what it is short of, and keeps what it asks for.
-    fn close(&mut self, ticket: u64, actor: H, asked: &Resources) {
-        let shortage = asked.first_shortage(&self.spare).expect("what fits is granted");
-        let short = |name: &&Arc<str>| asked.get(name) > self.spare.get(name);
+    fn close(&mut self, ticket: u64, actor: H, asked: &Resources, shortage: Shortage) {
+        // GPUs may be there, and none of them with enough room.
+        let short =
+            |name: &&Arc<str>| asked.get(name) > self.spare.get(name) || ***name == *shortage.name;
         let short_of = asked.names().filter(short).cloned().collect();
         self.first_in_line.push(First { ticket, actor, short_of, shortage });
         self.spare = self.spare.saturating_sub(asked);

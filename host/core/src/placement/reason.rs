@@ -1,9 +1,9 @@
 //! What stands in the way of a placement.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::Selector;
-use crate::id::NodeId;
 use crate::resources::{Amount, Shortage, shown};
 
 /// One thing that stands in an actor's way.
@@ -12,7 +12,7 @@ pub enum Reason {
     /// There is no node at all.
     NoNodes,
     /// The only node that may be taken is not there.
-    NoSuchNode(NodeId),
+    NoSuchNode(Arc<str>),
     /// No node has so much of this; `has` is the most that one has.
     Nowhere(Shortage),
     /// This node is not the only one that may be taken.
@@ -20,7 +20,12 @@ pub enum Reason {
         /// The node's name.
         node: String,
         /// The one that may be.
-        wanted: NodeId,
+        wanted: Arc<str>,
+    },
+    /// This node is about to leave.
+    Draining {
+        /// The node's name.
+        node: String,
     },
     /// This node has not the labels it must have.
     Unlike {
@@ -69,7 +74,8 @@ impl fmt::Display for Reason {
                 write!(f, "no node has {asked} (largest has {has})")
             }
             Reason::NotAsked { node, wanted } => write!(f, "{node} is not {wanted}"),
-            Reason::Unlike { node, selector } => write!(f, "{node} has not {selector}"),
+            Reason::Draining { node } => write!(f, "{node} is being drained"),
+            Reason::Unlike { node, selector } => write!(f, "{node} does not match {selector}"),
             Reason::TooSmall { node, shortage } => {
                 let (asked, has) = shortage.shown();
                 write!(f, "{node} cannot hold {asked} (has {has})")

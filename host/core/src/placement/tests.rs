@@ -17,6 +17,7 @@ fn node<const N: usize, const M: usize>(
         free: of(free),
         labels: Labels::default(),
         actors: 0,
+        draining: false,
     }
 }
 
@@ -150,8 +151,8 @@ fn spreading_goes_where_the_fewest_actors_are() {
 fn affinity_is_a_wish_or_a_condition() {
     let mut nodes = [labelled(1, &[]), labelled(2, &[])];
     let cpu = of([("cpus", 1.0)]);
-    let rather = Request { strategy: Strategy::Rather(NodeId(2)), ..Request::of(cpu.clone()) };
-    let only = Request { strategy: Strategy::Only(NodeId(2)), ..Request::of(cpu.clone()) };
+    let rather = Request { strategy: Strategy::Rather("beta".into()), ..Request::of(cpu.clone()) };
+    let only = Request { strategy: Strategy::Only("n2".into()), ..Request::of(cpu.clone()) };
     assert_eq!(decide(&rather, &nodes), Decision::Place(NodeId(2)));
     assert_eq!(decide(&only, &nodes), Decision::Place(NodeId(2)));
     nodes[1].free = Resources::default();
@@ -160,7 +161,7 @@ fn affinity_is_a_wish_or_a_condition() {
         explain(&only, &decide(&only, &nodes)),
         "cpus 1 waits: beta cannot hold 1 cpus now (0 of 4 free)"
     );
-    let gone = Request { strategy: Strategy::Only(NodeId(9)), ..Request::of(cpu) };
+    let gone = Request { strategy: Strategy::Only("n9".into()), ..Request::of(cpu) };
     assert_eq!(explain(&gone, &decide(&gone, &nodes)), "there is no node n9");
 }
 
@@ -187,6 +188,41 @@ fn labels_are_required_or_preferred() {
     assert_eq!(place(vec![], vec![is("z"), is("b")]), "n2");
     assert_eq!(
         place(vec![is("z")], vec![]),
-        "alpha has not zone=z; beta has not zone=z; gamma has not zone=z"
+        "alpha does not match zone=z; beta does not match zone=z; gamma does not match zone=z"
     );
+}
+
+#[test]
+fn nothing_is_placed_on_a_node_that_drains() {
+    let mut nodes = [labelled(1, &[]), labelled(2, &[])];
+    nodes[0].draining = true;
+    let cpu = of([("cpus", 1.0)]);
+    assert_eq!(decide(&Request::of(cpu.clone()), &nodes), Decision::Place(NodeId(2)));
+    let only = Request { strategy: Strategy::Only("alpha".into()), ..Request::of(cpu.clone()) };
+    assert_eq!(explain(&only, &decide(&only, &nodes)), "alpha is being drained");
+    nodes[1].draining = true;
+    let all = Request::of(cpu);
+    let why = "alpha is being drained; beta is being drained";
+    assert_eq!(explain(&all, &decide(&all, &nodes)), why);
+}
+
+#[test]
+fn why_not_is_said_of_each_node() {
+    let mut nodes = [
+        labelled(1, &[("zone", "a")]),
+        labelled(2, &[("zone", "b")]),
+        labelled(3, &[("zone", "b")]),
+        labelled(4, &[("zone", "b")]),
+    ];
+    nodes[1].free = Resources::default();
+    nodes[2].total = of([("cpus", 1.0)]);
+    let required = Selector::parse_all("zone=b").unwrap();
+    let request = Request { required, ..Request::of(of([("cpus", 2.0)])) };
+    let why: Vec<String> = against_each(&request, &nodes).iter().map(Reason::to_string).collect();
+    let expected = [
+        "alpha does not match zone=b",
+        "beta cannot hold 2 cpus now (0 of 4 free)",
+        "gamma cannot hold 2 cpus (has 1)",
+    ];
+    assert_eq!(why, expected);
 }

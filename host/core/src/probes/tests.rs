@@ -141,3 +141,71 @@ fn a_lost_probe_is_made_up_for_within_two_seconds() {
     cluster.carry_all();
     assert!(!cluster.told.is_empty());
 }
+
+#[test]
+fn a_wait_for_several_things_elsewhere_is_followed_to_each() {
+    let mut cluster = Cluster::new(3);
+    let waits = &mut cluster.nodes.get_mut(&1).unwrap().1;
+    let both = waits.begin(actor(1), &[actor(2), actor(3)]).unwrap();
+    for other in [2, 3] {
+        let began = Event::Began(actor(1), both.number(), actor(other), NodeId(other));
+        cluster.handle(1, 0, began);
+    }
+    let _back = cluster.wait(2, 1);
+    cluster.tick(200);
+    cluster.carry_all();
+    assert_eq!(cluster.told, [(2, 2); 2]);
+}
+
+#[test]
+fn what_moves_is_followed_to_where_it_is_now() {
+    let mut cluster = Cluster::new(3);
+    let first = cluster.wait(1, 2);
+    let moved = Event::Began(actor(1), first.number(), actor(2), NodeId(3));
+    cluster.handle(1, 0, moved);
+    cluster.tick(200);
+    let asked: Vec<NodeId> = cluster.wire.iter().map(|(to, _)| *to).collect();
+    assert_eq!(asked, [NodeId(3)]);
+}
+
+#[test]
+fn a_probe_goes_on_along_what_the_call_it_is_for_needs() {
+    let mut cluster = Cluster::new(2);
+    let call = |node, seq| Waiter::Call(crate::id::ObjectId { node: NodeId(node), seq });
+    let (_, waits) = cluster.nodes.get_mut(&1).unwrap();
+    let ticket = waits.begin(actor(1), &[call(1, 7)]).unwrap();
+    let began = Event::Began(actor(1), ticket.number(), call(1, 7), NodeId(2));
+    cluster.handle(1, 0, began);
+    let _back = cluster.wait(2, 1);
+    cluster.handle(1, 200, Event::Tick);
+    let Some((to, Message::Probe { path, target })) = cluster.wire.pop_front() else { panic!() };
+    assert_eq!((to, target), (NodeId(2), call(1, 7)));
+    // The call is in the mailbox of 2's actor.
+    cluster.handle(2, 200, Event::Probed(path, vec![call(2, 1), actor(2)]));
+    cluster.carry_all();
+    assert_eq!(cluster.told, [(2, 2)]);
+}
+
+#[test]
+fn ways_that_meet_are_followed_once() {
+    let mut cluster = Cluster::new(30);
+    // Two ways from each node to the next, and no way back.
+    let via = |node, seq| Waiter::Actor(ActorId { node: NodeId(node), seq });
+    for node in 1..30 {
+        let waits = &mut cluster.nodes.get_mut(&node).unwrap().1;
+        let _both = waits.begin(actor(node), &[via(node, 2), via(node, 3)]).unwrap();
+        for seq in [2, 3] {
+            let waits = &mut cluster.nodes.get_mut(&node).unwrap().1;
+            let on = waits.begin(via(node, seq), &[actor(node + 1)]).unwrap();
+            let next = actor(node + 1);
+            let began = Event::Began(via(node, seq), on.number(), next, NodeId(node + 1));
+            cluster.handle(node, 0, began);
+        }
+    }
+    cluster.handle(1, 200, Event::Tick);
+    let mut carried = 0;
+    while cluster.carry() {
+        carried += 1;
+        assert!(carried < 1_000, "a probe for each way");
+    }
+}

@@ -9,7 +9,8 @@ use host_core::resources::{Amount, Resources};
 
 use crate::{actor, for_seeds, pick};
 
-const NAMES: [&str; 4] = ["cpus", "disk", "gpus", "memory"];
+/// GPUs are devices, and have a test of their own.
+const NAMES: [&str; 4] = ["cpus", "disk", "memory", "tapes"];
 
 /// One number for each name, in ten-thousandths.
 type Counts = [u64; 4];
@@ -218,4 +219,54 @@ fn a_stream_of_small_requests_starves_no_large_one() {
         }
         assert!(ledger.free().is_empty(), "the large one has everything");
     });
+}
+
+#[test]
+fn gpus_are_granted_on_devices_that_have_room() {
+    for_seeds(300, |rng| {
+        let gpus = rng.u64(1..9);
+        let total: Resources = [("gpus", Amount::whole(gpus).unwrap())].into_iter().collect();
+        let mut ledger = Ledger::new(total);
+        let (mut holders, mut seq) = (Vec::new(), 0);
+        for _ in 0..200 {
+            if rng.bool() || holders.is_empty() {
+                let parts = [1_000, 2_500, 4_000, 6_000, 10_000, 10_000 * rng.u64(1..=gpus)];
+                let asked = Amount::from_ten_thousandths(pick(rng, &parts));
+                seq += 1;
+                match ledger.reserve(actor(seq), [("gpus", asked)].into_iter().collect()) {
+                    Reserve::Granted => holders.push((actor(seq), asked)),
+                    Reserve::Waiting(_) => {}
+                    Reserve::Never(why) => panic!("{asked} of {gpus}: {why}"),
+                }
+            } else {
+                let (who, _) = holders.swap_remove(rng.usize(..holders.len()));
+                for granted in ledger.release(who) {
+                    let on = ledger.gpus_of(granted).iter().map(|(_, amount)| *amount);
+                    holders.push((granted, on.fold(Amount::ZERO, Amount::saturating_add)));
+                }
+            }
+            check_devices(&ledger, &holders, gpus);
+        }
+        while let Some((who, _)) = holders.pop() {
+            holders.extend(ledger.release(who).into_iter().map(|next| (next, Amount::ZERO)));
+        }
+        assert_eq!(ledger.waiting().count(), 0, "nobody is left when all is released");
+    });
+}
+
+/// Everybody has what was asked for, and no device more than one.
+fn check_devices(ledger: &Ledger, holders: &[(ActorId, Amount)], gpus: u64) {
+    let one = Amount::whole(1).expect("one is an amount");
+    let mut devices = vec![Amount::ZERO; gpus as usize];
+    for (who, asked) in holders {
+        let on = ledger.gpus_of(*who);
+        let sum = on.iter().fold(Amount::ZERO, |sum, (_, amount)| sum.saturating_add(*amount));
+        assert_eq!(sum, *asked, "{who}");
+        let whole = on.iter().filter(|(_, amount)| *amount == one).count() as u64;
+        assert_eq!(whole, asked.floor(), "{who} is on parts: {on:?}");
+        for (device, amount) in on {
+            devices[*device] = devices[*device].saturating_add(*amount);
+        }
+    }
+    assert!(devices.iter().all(|used| *used <= one), "{devices:?}");
 }

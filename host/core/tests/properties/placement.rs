@@ -19,7 +19,15 @@ fn random_node(rng: &mut Rng, id: u32) -> NodeView {
     let total = random_resources(rng);
     let free = total.saturating_sub(&random_resources(rng));
     let labels = Labels::default();
-    NodeView { id: NodeId(id), name: format!("node-{id}"), total, free, labels, actors: 0 }
+    NodeView {
+        id: NodeId(id),
+        name: format!("node-{id}"),
+        total,
+        free,
+        labels,
+        actors: 0,
+        draining: false,
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ use wasmtime::{AsContextMut as _, Result, StoreContextMut};
 use super::{encoder, ends, labels};
 use crate::bindings::webgpu as wit;
 use crate::convert::offered;
-use crate::ctx::{GpuCtx, GpuView, HasGpu, Watch};
+use crate::ctx::{GpuCtx, HasGpu, Watch};
 use crate::device::Lost;
 use crate::errors::{Error, Scopes};
 use crate::objects::{
@@ -25,7 +25,7 @@ use crate::objects::{
     Texture,
 };
 
-impl<T: GpuView + 'static> wit::HostGpuDeviceWithStore<T> for HasGpu {
+impl<T: Send> wit::HostGpuDeviceWithStore<T> for HasGpu {
     async fn create_compute_pipeline_async(
         accessor: &Accessor<T, Self>,
         device: Resource<DeviceHandle>,
@@ -59,13 +59,10 @@ impl<T: GpuView + 'static> wit::HostGpuDeviceWithStore<T> for HasGpu {
         mut access: Access<'_, T, Self>,
         device: Resource<DeviceHandle>,
     ) -> Result<FutureReader<Resource<Lost>>> {
-        let ctx = access.get();
-        let lost = ctx.get(&device)?.device.lost();
+        let (find, ctx) = (access.getter(), access.get());
+        let lost = when_lost(ctx.get(&device)?.device.lost());
         let watch = ctx.watch()?;
-        FutureReader::new(
-            access.as_context_mut(),
-            WhenLost { lost: when_lost(lost), _watch: watch },
-        )
+        FutureReader::new(access.as_context_mut(), WhenLost { lost, find, _watch: watch })
     }
 
     async fn pop_error_scope(
@@ -89,16 +86,20 @@ impl<T: GpuView + 'static> wit::HostGpuDeviceWithStore<T> for HasGpu {
         mut access: Access<'_, T, Self>,
         device: Resource<DeviceHandle>,
     ) -> Result<StreamReader<Resource<Error>>> {
-        let ctx = access.get();
+        let (find, ctx) = (access.getter(), access.get());
         let scopes = ctx.get(&device)?.device.scopes().clone();
         let watch = ctx.watch()?;
-        StreamReader::new(access.as_context_mut(), Uncaptured { scopes, _watch: watch })
+        StreamReader::new(access.as_context_mut(), Uncaptured { scopes, find, _watch: watch })
     }
 }
 
+/// Finds the guest's GPU in its store.
+type Find<T> = fn(&mut T) -> &mut GpuCtx;
+
 /// The loss of a device, when it comes.
-struct WhenLost {
+struct WhenLost<T: 'static> {
     lost: Pin<Box<dyn Future<Output = Lost> + Send>>,
+    find: Find<T>,
     _watch: Watch,
 }
 
@@ -116,7 +117,7 @@ fn when_lost(
     })
 }
 
-impl<T: GpuView + 'static> FutureProducer<T> for WhenLost {
+impl<T: Send + 'static> FutureProducer<T> for WhenLost<T> {
     type Item = Resource<Lost>;
 
     fn poll_produce(
@@ -126,7 +127,7 @@ impl<T: GpuView + 'static> FutureProducer<T> for WhenLost {
         finish: bool,
     ) -> Poll<Result<Option<Resource<Lost>>>> {
         match self.lost.as_mut().poll(cx) {
-            Poll::Ready(lost) => Poll::Ready(store.data_mut().gpu().push(lost).map(Some)),
+            Poll::Ready(lost) => Poll::Ready((self.find)(store.data_mut()).push(lost).map(Some)),
             Poll::Pending if finish => Poll::Ready(Ok(None)),
             Poll::Pending => Poll::Pending,
         }
@@ -134,12 +135,13 @@ impl<T: GpuView + 'static> FutureProducer<T> for WhenLost {
 }
 
 /// The errors of a device that no scope took.
-struct Uncaptured {
+struct Uncaptured<T: 'static> {
     scopes: Arc<Scopes>,
+    find: Find<T>,
     _watch: Watch,
 }
 
-impl<T: GpuView + 'static> StreamProducer<T> for Uncaptured {
+impl<T: Send + 'static> StreamProducer<T> for Uncaptured<T> {
     type Item = Resource<Error>;
     type Buffer = Option<Resource<Error>>;
 
@@ -156,7 +158,7 @@ impl<T: GpuView + 'static> StreamProducer<T> for Uncaptured {
         }
         match self.scopes.poll_uncaptured(cx) {
             Poll::Ready(Some(error)) => {
-                let error = store.data_mut().gpu().push(error)?;
+                let error = (self.find)(store.data_mut()).push(error)?;
                 destination.set_buffer(Some(error));
                 Poll::Ready(Ok(StreamResult::Completed))
             }

@@ -70,7 +70,7 @@ fn devices(world: &World) {
     for adapter in world.devices.all() {
         let about = adapter.about();
         assert_eq!((about.kind, about.backend), (Kind::Software, "vulkan"));
-        assert!(about.name.contains("llvmpipe") && about.max_buffer_bytes >= 1 << 27, "{about:?}");
+        assert!(about.name.contains("llvmpipe") && about.memory_bytes >= 1 << 27, "{about:?}");
     }
     let hardware = world.runtime.block_on(Devices::find(Wanted::Gpus));
     assert!(hardware.all().is_empty(), "a software device counts only if asked for");

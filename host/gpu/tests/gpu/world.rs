@@ -1,6 +1,6 @@
 //! Stores, and the guest in them.
 
-use host_gpu::{Adapter, Devices, GpuCtx, GpuView, Grant, Wanted};
+use host_gpu::{Adapter, Devices, GpuCtx, Grant, Wanted};
 use tokio::runtime::Runtime;
 use wasmtime::component::{Component, ComponentNamedList, Lift, Linker, Lower, ResourceTable};
 use wasmtime::{Config, Engine, Store};
@@ -14,12 +14,6 @@ pub(crate) struct Data {
     pub(crate) gpu: GpuCtx,
     pub(crate) wasi: WasiCtx,
     pub(crate) table: ResourceTable,
-}
-
-impl GpuView for Data {
-    fn gpu(&mut self) -> &mut GpuCtx {
-        &mut self.gpu
-    }
 }
 
 impl WasiView for Data {
@@ -45,7 +39,7 @@ impl World {
         let engine = Engine::new(&config).unwrap();
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).unwrap();
-        host_gpu::add_to_linker(&mut linker).unwrap();
+        host_gpu::add_to_linker(&mut linker, |data: &mut Data| &mut data.gpu).unwrap();
         let path = test_builds::built_folder().join("guests_gpu.wasm");
         let guest = Component::from_file(&engine, path).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread()

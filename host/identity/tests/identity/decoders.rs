@@ -137,7 +137,7 @@ fn messages_of_the_join_exchange() {
         let refused = cluster.borrow_mut().serve(&found, binding).unwrap_err();
         assert_eq!(refused, Refused::Token);
     });
-    let renew = RenewRequest { protocol: 1, csr };
+    let renew = RenewRequest { protocol: host_proto::PROTOCOL_VERSION, csr };
     fuzz(ROUNDS, &renew.to_wire().encode_to_vec(), |bytes| {
         let Ok(wire) = host_proto::join::RenewRequest::decode(bytes) else { return };
         let _ = RenewRequest::from_wire(wire);

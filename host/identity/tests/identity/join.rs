@@ -99,9 +99,11 @@ fn a_message_that_was_changed_is_refused() {
     ] {
         assert_eq!(cluster.serve(&bad, binding).unwrap_err(), Refused::Token);
     }
-    let newer = Request { protocol: 2, ..good.clone() };
+    let ours = host_proto::PROTOCOL_VERSION;
+    let newer = Request { protocol: ours + 1, ..good.clone() };
     let text = cluster.serve(&newer, binding).unwrap_err().to_string();
-    assert!(text.contains("speaks protocol 1") && text.contains('2'), "{text}");
+    let named = text.contains(&format!("speaks protocol {ours}"));
+    assert!(named && text.contains(&(ours + 1).to_string()), "{text}");
     cluster.serve(&good, binding).unwrap();
 }
 
@@ -143,7 +145,7 @@ fn only_the_key_of_a_request_counts() {
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let csr = params.serialize_request(&KeyPair::generate().unwrap()).unwrap();
     let csr = Bytes::copy_from_slice(csr.der());
-    let request = RenewRequest { protocol: 1, csr };
+    let request = RenewRequest { protocol: host_proto::PROTOCOL_VERSION, csr };
     let stored = cluster.get::<Enrolment>(&record::client_key(&name("a"))).unwrap();
     let shown = Some(held.certificate());
     let none = Revocations::new();

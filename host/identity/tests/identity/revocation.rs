@@ -94,7 +94,7 @@ fn who_was_revoked_cannot_renew_and_neither_can_a_stranger() {
     let other = cluster.grant(node("b"));
     let key = record::node_key(&name("a"));
     let csr = PrivateKey::draw().unwrap().request().unwrap();
-    let request = RenewRequest { protocol: 1, csr };
+    let request = RenewRequest { protocol: host_proto::PROTOCOL_VERSION, csr };
     let (shown, now) = (Some(held.certificate()), cluster.now());
     let (authority, none) = (&cluster.authority, Revocations::new());
     let before = cluster.get::<Enrolment>(&key).unwrap();
@@ -126,7 +126,7 @@ fn the_old_owner_of_a_name_cannot_renew_it_for_itself() {
     cluster.grant(node("a"));
     let stored = cluster.get::<Enrolment>(&key);
     let csr = old.key().request().unwrap();
-    let request = RenewRequest { protocol: 1, csr };
+    let request = RenewRequest { protocol: host_proto::PROTOCOL_VERSION, csr };
     // Even where the list of revocations has not been heard of yet.
     let (none, shown, now) = (Revocations::new(), Some(old.certificate()), cluster.now());
     let said = renew(&cluster.authority, &request, shown, stored.as_ref(), &none, now);

@@ -1,5 +1,7 @@
 //! The record of an actor that can move.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use host_core::control::{ActorRecord, ActorState};
 use host_core::limits::{BIRTH_BYTES, NAME_BYTES};
@@ -27,6 +29,7 @@ pub(super) fn to_proto(record: &ActorRecord) -> proto::Actor {
         birth,
         name,
         restarts,
+        moves,
         state,
     } = record;
     let name = name.as_ref().map(|(namespace, name)| proto::Name {
@@ -47,6 +50,7 @@ pub(super) fn to_proto(record: &ActorRecord) -> proto::Actor {
         birth: birth.clone(),
         name,
         restarts: *restarts,
+        moves: *moves,
         state: Some(state_to(state)),
     }
 }
@@ -63,6 +67,7 @@ pub(super) fn from_proto(actor: proto::Actor) -> Result<ActorRecord, Unreadable>
         birth,
         name,
         restarts,
+        moves,
         state,
     } = actor;
     Unreadable::bounded("bytes of birth", birth.len(), BIRTH_BYTES)?;
@@ -91,6 +96,7 @@ pub(super) fn from_proto(actor: proto::Actor) -> Result<ActorRecord, Unreadable>
         birth,
         name: name.transpose()?,
         restarts,
+        moves,
         state: state_from(state.ok_or(Unreadable::Malformed("an actor that does not stand"))?)?,
     })
 }
@@ -102,8 +108,8 @@ fn request_to(request: &Request) -> proto::Placing {
         strategy: Some(match strategy {
             Strategy::Pack => Placed::Pack(true),
             Strategy::Spread => Placed::Spread(true),
-            Strategy::Only(node) => Placed::Only(node.0),
-            Strategy::Rather(node) => Placed::Rather(node.0),
+            Strategy::Only(node) => Placed::Only(node.to_string()),
+            Strategy::Rather(node) => Placed::Rather(node.to_string()),
         }),
         required: required.iter().map(selector_to).collect(),
         preferred: preferred.iter().map(selector_to).collect(),
@@ -115,8 +121,8 @@ fn request_from(placing: proto::Placing) -> Result<Request, Unreadable> {
     let strategy = match strategy {
         Some(Placed::Pack(is)) => marker(is).map(|()| Strategy::Pack)?,
         Some(Placed::Spread(is)) => marker(is).map(|()| Strategy::Spread)?,
-        Some(Placed::Only(node)) => Strategy::Only(NodeId(node)),
-        Some(Placed::Rather(node)) => Strategy::Rather(NodeId(node)),
+        Some(Placed::Only(node)) => Strategy::Only(named(node)?),
+        Some(Placed::Rather(node)) => Strategy::Rather(named(node)?),
         None => return Err(Unreadable::Malformed("a strategy that this version does not know")),
     };
     let selectors = |selectors: Vec<proto::Selector>| {
@@ -137,10 +143,9 @@ fn selector_to(selector: &Selector) -> proto::Selector {
         Test::Exists => Tested::Exists(true),
         Test::Is(value) => Tested::Is(value.to_string()),
         Test::IsNot(value) => Tested::IsNot(value.to_string()),
-        Test::In(values) => {
-            let values = values.iter().map(ToString::to_string).collect();
-            Tested::In(proto::Values { values })
-        }
+        Test::In(values) => Tested::In(values_to(values)),
+        Test::NotIn(values) => Tested::NotIn(values_to(values)),
+        Test::Absent => Tested::Absent(true),
     };
     proto::Selector { label: label.to_string(), test: Some(test) }
 }
@@ -152,13 +157,21 @@ fn selector_from(selector: proto::Selector) -> Result<Selector, Unreadable> {
         Some(Tested::Exists(is)) => marker(is).map(|()| Test::Exists)?,
         Some(Tested::Is(wanted)) => Test::Is(value(wanted)?),
         Some(Tested::IsNot(unwanted)) => Test::IsNot(value(unwanted)?),
-        Some(Tested::In(proto::Values { values })) => {
-            Unreadable::bounded("values of a label", values.len(), limits::SELECTED_MAX)?;
-            Test::In(values.into_iter().map(value).collect::<Result<_, _>>()?)
-        }
+        Some(Tested::In(values)) => Test::In(values_from(values)?),
+        Some(Tested::NotIn(values)) => Test::NotIn(values_from(values)?),
+        Some(Tested::Absent(is)) => marker(is).map(|()| Test::Absent)?,
         None => return Err(Unreadable::Malformed("a condition that this version does not know")),
     };
     Ok(Selector { label: named(label)?, test })
+}
+
+fn values_to(values: &[Arc<str>]) -> proto::Values {
+    proto::Values { values: values.iter().map(ToString::to_string).collect() }
+}
+
+fn values_from(proto::Values { values }: proto::Values) -> Result<Vec<Arc<str>>, Unreadable> {
+    Unreadable::bounded("values of a label", values.len(), limits::SELECTED_MAX)?;
+    values.into_iter().map(|value| text("bytes of a label", value, NAME_BYTES)).collect()
 }
 
 fn state_to(state: &ActorState) -> State {

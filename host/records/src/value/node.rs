@@ -13,7 +13,7 @@ use crate::failure::Unreadable;
 use crate::limits;
 
 pub(super) fn to_proto(record: &NodeRecord) -> proto::Node {
-    let NodeRecord { id, name, addresses, total, labels, protocol } = record;
+    let NodeRecord { id, name, addresses, total, labels, protocol, draining } = record;
     let Labels(labels) = labels;
     let labels = labels
         .iter()
@@ -25,11 +25,12 @@ pub(super) fn to_proto(record: &NodeRecord) -> proto::Node {
         total: resources_to(total),
         labels: labels.collect(),
         protocol: *protocol,
+        draining: *draining,
     }
 }
 
 pub(super) fn from_proto(node: proto::Node) -> Result<NodeRecord, Unreadable> {
-    let proto::Node { id, name, addresses, total, labels, protocol } = node;
+    let proto::Node { id, name, addresses, total, labels, protocol, draining } = node;
     Unreadable::bounded("addresses", addresses.len(), limits::ADDRESSES_MAX)?;
     let addresses = addresses
         .into_iter()
@@ -41,6 +42,7 @@ pub(super) fn from_proto(node: proto::Node) -> Result<NodeRecord, Unreadable> {
         total: resources_from(total)?,
         labels: labels_from(labels)?,
         protocol,
+        draining,
     })
 }
 

@@ -25,6 +25,7 @@ fn node() -> NodeRecord {
         total: some("memory", u64::MAX).add(&some("gpus", 1)),
         labels: [("zone", "b"), ("empty", "")].into_iter().collect(),
         protocol: 1,
+        draining: true,
     }
 }
 
@@ -36,11 +37,13 @@ fn actor() -> ActorRecord {
         package: PackageId([9; 32]),
         request: Request {
             resources: some("cpus", 15_000),
-            strategy: Strategy::Rather(NodeId(0)),
+            strategy: Strategy::Rather("left".into()),
             required: vec![test("zone", Test::Exists), test("zone", Test::Is("b".into()))],
             preferred: vec![
                 test("disk", Test::In(vec!["ssd".into(), "".into()])),
                 test("disk", Test::IsNot("tape".into())),
+                test("disk", Test::NotIn(vec!["tape".into()])),
+                test("slow", Test::Absent),
             ],
         },
         max_restarts: Tries::AtMost(0),
@@ -49,6 +52,7 @@ fn actor() -> ActorRecord {
         birth: vec![1; BIRTH_BYTES].into(),
         name: Some(("a/b".into(), "hits".into())),
         restarts: 2,
+        moves: 3,
         state: ActorState::On { node: NodeId(0), incarnation: 0 },
     }
 }
@@ -71,7 +75,7 @@ fn records() -> Vec<(Key, Value)> {
         ActorRecord { state: dead(Cause::Crashed), ..actor() },
         ActorRecord { state: dead(Cause::NodeLost), ..actor() },
         strategy(Strategy::Spread),
-        strategy(Strategy::Only(NODE)),
+        strategy(Strategy::Only("n2".into())),
         actor(),
     ];
     let bundles = vec![(some("gpus", 10_000), NODE), (Resources::default(), NodeId(0))];

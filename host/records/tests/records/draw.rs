@@ -68,6 +68,7 @@ pub(crate) fn value(rng: &mut Rng, key: &Key) -> Value {
             total: resources(rng),
             labels: [("zone", "a"), ("disk", "")].into_iter().take(rng.usize(..3)).collect(),
             protocol: rng.u32(..),
+            draining: rng.bool(),
         })),
         Key::Name { .. } => Value::Name(actor(rng)),
         Key::Actor(id) => Value::Actor(Arc::new(record(rng, *id))),
@@ -92,7 +93,7 @@ fn record(rng: &mut Rng, id: ActorId) -> ActorRecord {
         package: PackageId([rng.u8(..); 32]),
         request: Request {
             resources: resources(rng),
-            strategy: Strategy::Rather(node(rng)),
+            strategy: Strategy::Rather(text(rng)),
             required: vec![selector.clone(); rng.usize(..3)],
             preferred: vec![selector; rng.usize(..3)],
         },
@@ -102,6 +103,7 @@ fn record(rng: &mut Rng, id: ActorId) -> ActorRecord {
         birth: vec![rng.u8(..); rng.usize(..2_000)].into(),
         name: rng.bool().then(|| (text(rng), text(rng))),
         restarts: rng.u32(..),
+        moves: rng.u32(..),
         state,
     }
 }

@@ -9,9 +9,9 @@ use host_core::control::{ActorRecord, ActorState};
 use host_core::directory::{Effect as DirectoryEffect, Event as DirectoryEvent};
 use host_core::membership::View;
 use host_core::placement::Request;
-use host_core::resources::Resources;
+use host_core::placement::group::Holder;
 use host_core::session::Room;
-use host_core::{ActorId, CallId, Cause, NodeId, PackageId};
+use host_core::{ActorId, CallId, Cause, GroupId, NodeId, PackageId};
 
 use super::{Ctx, Input, Member, Out};
 use crate::flaw::Flaw;
@@ -22,6 +22,10 @@ pub(crate) struct Actor {
     pub(super) life: Life,
     queue: VecDeque<Call<Body>>,
     running: Option<Call<Body>>,
+    /// Where its room is, if that is a bundle.
+    pub(super) bundle: Option<(GroupId, u32)>,
+    /// It takes a good part of its node.
+    pub(super) is_large: bool,
 }
 
 impl Member {
@@ -34,15 +38,18 @@ impl Member {
         spec: Spec,
     ) {
         let id = ActorId { node: self.id, seq: self.next() };
-        let resources = spec.resources.clone();
-        if ctx.flaw != Some(Flaw::OverReserve)
-            && let Err(reason) = self.ledger.reserve_now(id, resources.clone())
-        {
+        let resources = spec.request.resources.clone();
+        let reserved = match spec.bundle {
+            _ if ctx.flaw == Some(Flaw::OverReserve) => Ok(()),
+            None => self.ledger.reserve_now(Holder::Actor(id), resources),
+            Some(bundle) => self.reserve_inside(bundle, id, resources),
+        };
+        if let Err(reason) = reserved {
             self.send(ctx, view, from, Message::Spawned(request, Err(reason)), Room::Answer);
             return;
         }
         if !spec.movable {
-            self.begin(ctx, view, id, Life::Any, &resources);
+            self.begin(ctx, view, id, Life::Any, &spec.request, spec.bundle);
             ctx.shared.know(id, false);
             self.send(ctx, view, from, Message::Spawned(request, Ok(id)), Room::Answer);
             return;
@@ -52,13 +59,14 @@ impl Member {
             id,
             class: "Model".into(),
             package: PackageId([0; 32]),
-            request: Request::of(resources),
+            request: spec.request,
             max_restarts: spec.max_restarts,
             detached: true,
             owner: from,
             birth: Default::default(),
             name: spec.name.map(|name| ("default".into(), name.into())),
             restarts: 0,
+            moves: 0,
             state: ActorState::On { node: self.id, incarnation: 0 },
         };
         self.directory(ctx, view, DirectoryEvent::Create(Arc::new(record)));
@@ -83,11 +91,11 @@ impl Member {
                 answer(self, ctx, actor, Ok(actor));
             }
             DirectoryEffect::NameTaken(actor, holder) => {
-                self.ledger.release(actor);
+                self.ledger.release(Holder::Actor(actor));
                 answer(self, ctx, actor, Ok(holder));
             }
             DirectoryEffect::NotCreated(actor, error) => {
-                self.ledger.release(actor);
+                self.ledger.release(Holder::Actor(actor));
                 answer(self, ctx, actor, Err(error.to_string()));
             }
             DirectoryEffect::Start(record, life) => self.start(ctx, view, &record, life),
@@ -106,15 +114,16 @@ impl Member {
 
     /// Begins a life if there is room for it.
     fn start(&mut self, ctx: &mut Ctx<'_>, view: &View, record: &ActorRecord, life: u32) {
-        let (id, resources) = (record.id, &record.request.resources);
+        let (id, request) = (record.id, &record.request);
         // A first life has reserved before it was recorded.
         if life > 0 && ctx.flaw != Some(Flaw::OverReserve) {
-            self.ledger.release(id);
-            if self.ledger.reserve_now(id, resources.clone()).is_err() {
+            let holder = Holder::Actor(id);
+            self.ledger.release(holder);
+            if self.ledger.reserve_now(holder, request.resources.clone()).is_err() {
                 return self.directory(ctx, view, DirectoryEvent::NoRoom(id));
             }
         }
-        self.begin(ctx, view, id, Life::Only(life), resources);
+        self.begin(ctx, view, id, Life::Only(life), request, None);
     }
 
     fn begin(
@@ -123,11 +132,21 @@ impl Member {
         view: &View,
         id: ActorId,
         life: Life,
-        resources: &Resources,
+        request: &Request,
+        bundle: Option<(GroupId, u32)>,
     ) {
-        let number = Member::life(life).unwrap_or(0);
-        ctx.oracle.started(self.id, id, number, resources, self.ledger.total());
-        self.actors.insert(id, Actor { life, queue: VecDeque::new(), running: None });
+        ctx.oracle.started(id, Member::life(life).unwrap_or(0));
+        let resources = &request.resources;
+        match bundle {
+            None => {
+                ctx.oracle.placed(self.id, request, &self.labels);
+                ctx.oracle.took(self.id, Holder::Actor(id), resources, self.ledger.total());
+            }
+            Some((group, at)) => ctx.oracle.took_inside((self.id, group, at), id, resources),
+        }
+        let is_large = !resources.fits(&super::cpus(0.2));
+        self.actors
+            .insert(id, Actor { life, queue: VecDeque::new(), running: None, bundle, is_large });
         ctx.shared.free.insert(self.id, self.ledger.free().clone());
         self.callee(ctx, view, CalleeEvent::Started(id, life));
     }
@@ -140,11 +159,18 @@ impl Member {
         id: ActorId,
         cause: Option<Cause>,
     ) {
-        self.ledger.release(id);
+        if ctx.flaw != Some(Flaw::KeepReservation) {
+            self.ledger.release(Holder::Actor(id));
+        }
         let Some(actor) = self.actors.remove(&id) else { return };
-        ctx.oracle.stopped(self.id, id);
+        if let Some(bundle) = actor.bundle {
+            self.release_inside(bundle, id);
+        }
+        ctx.oracle.actor_left(self.id, id);
+        self.waits_of_over(ctx, view, id);
         ctx.shared.free.insert(self.id, self.ledger.free().clone());
         for call in actor.queue.into_iter().chain(actor.running) {
+            self.taken.remove(&call.id);
             for (item, _) in call.body.refs {
                 self.unhold(ctx, view, item);
             }
@@ -216,10 +242,30 @@ impl Member {
 
     pub(super) fn finish(&mut self, ctx: &mut Ctx<'_>, view: &View, id: ActorId, call: CallId) {
         let Some(actor) = self.actors.get_mut(&id) else { return };
-        let Some(call) = actor.running.take_if(|running| running.id == call) else { return };
+        let Some(running) = actor.running.as_mut().filter(|running| running.id == call) else {
+            return;
+        };
+        let asks = std::mem::take(&mut running.body.asks);
+        if !asks.is_empty() && self.ask(ctx, view, id, call, asks) {
+            return;
+        }
+        if self.is_waiting(id) {
+            return;
+        }
+        let Some(actor) = self.actors.get_mut(&id) else { return };
+        let Some(call) = actor.running.take() else { return };
         if let Some(onward) = call.body.onward {
-            let body = Body { refs: call.body.refs.clone(), onward: None };
-            self.submit(ctx, view, id, onward, host_core::spec::Tries::AtMost(0), body);
+            let body = Body { refs: call.body.refs.clone(), onward: None, asks: Vec::new() };
+            let onward_call = self.new_call();
+            self.submit(
+                ctx,
+                view,
+                onward_call,
+                id,
+                onward,
+                host_core::spec::Tries::AtMost(0),
+                body,
+            );
         }
         self.callee(ctx, view, CalleeEvent::Finished(call.id, Ok(()), 8));
         for (item, _) in call.body.refs {

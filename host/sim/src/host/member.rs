@@ -8,30 +8,41 @@ use std::time::Duration;
 
 use host_core::calls::{Callee, CalleeEffect, CalleeEvent, Life};
 use host_core::calls::{Caller, CallerEffect, CallerEvent};
-use host_core::control::Revision;
+use host_core::control::{LeaseId, Revision};
 use host_core::directory::{Around, Directory, Effect as DirectoryEffect, Event as DirectoryEvent};
 use host_core::lending::{Effect as LendingEffect, Event as LendingEvent, Item, Lending};
 use host_core::membership::{Standing, View};
-use host_core::placement::{Ledger, NodeView};
+use host_core::placement::group::Holder;
+use host_core::placement::{Labels, Ledger};
+use host_core::probes::Event as ProbesEvent;
 use host_core::session::{Effect as SessionEffect, Event as SessionEvent, LinkId, Room, Session};
 use host_core::{ActorId, CallId, Cause, NodeId};
 
 use super::actors::Actor;
+use super::groups::Groups;
+use super::waiting::Waiting;
 use super::{Asker, Ctx, Input, Out};
+use crate::counts::Fact;
 use crate::flaw::Flaw;
 use crate::message::{Body, Message};
 
 /// The machines of a node, and its actors.
 pub(crate) struct Member {
     pub(crate) id: NodeId,
+    pub(super) labels: Labels,
+    pub(super) lease: Option<LeaseId>,
     pub(super) directory: Directory,
     pub(crate) sessions: BTreeMap<NodeId, Session<Message>>,
     links: BTreeMap<LinkId, NodeId>,
     pub(crate) caller: Caller<Body>,
     pub(crate) callee: Callee<()>,
     pub(crate) lending: Lending,
-    pub(super) ledger: Ledger<ActorId>,
+    pub(crate) ledger: Ledger<Holder>,
     pub(super) actors: BTreeMap<ActorId, Actor>,
+    pub(super) groups: Groups,
+    pub(super) waiting: Waiting,
+    /// Calls that are here and not over, and whom they are for.
+    pub(super) taken: BTreeMap<CallId, ActorId>,
     /// What this node holds, how often.
     pub(super) holds: BTreeMap<Item, u32>,
     /// The refs of calls that are not settled.
@@ -60,9 +71,11 @@ enum Todo {
 }
 
 impl Member {
-    pub(super) fn new(id: NodeId) -> Member {
+    pub(super) fn new(id: NodeId, lease: Option<LeaseId>, labels: Labels) -> Member {
         Member {
             id,
+            labels,
+            lease,
             directory: Directory::new(id),
             sessions: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -71,6 +84,9 @@ impl Member {
             lending: Lending::new(id),
             ledger: Ledger::new(super::total()),
             actors: BTreeMap::new(),
+            groups: Groups::new(),
+            waiting: Waiting::new(id),
+            taken: BTreeMap::new(),
             holds: BTreeMap::new(),
             passed: BTreeMap::new(),
             spawning: BTreeMap::new(),
@@ -94,7 +110,12 @@ impl Member {
 
     pub(super) fn wake_at(&self) -> Option<Duration> {
         let sessions = self.sessions.values().filter_map(Session::wake_at);
-        let others = [self.directory.wake_at(), self.caller.wake_at()];
+        let others = [
+            self.directory.wake_at(),
+            self.caller.wake_at(),
+            self.waiting.wake_at(),
+            self.groups.wake_at(),
+        ];
         others.into_iter().flatten().chain(sessions).min()
     }
 
@@ -109,7 +130,8 @@ impl Member {
                 self.node_gone(ctx, view, peer, &peer.to_string());
             }
         }
-        let due = |at: Option<Duration>| at.is_some_and(|at| at <= ctx.now);
+        let now = ctx.now;
+        let due = |at: Option<Duration>| at.is_some_and(|at| at <= now);
         let sessions: Vec<NodeId> = self
             .sessions
             .iter()
@@ -126,6 +148,12 @@ impl Member {
         if caller {
             self.caller(ctx, view, CallerEvent::Tick);
         }
+        if due(self.waiting.wake_at()) {
+            self.probe(ctx, view, ProbesEvent::Tick);
+        }
+        if due(self.groups.wake_at()) {
+            self.groups_tick(ctx, view);
+        }
     }
 
     pub(super) fn input(&mut self, ctx: &mut Ctx<'_>, view: &View, input: Input) {
@@ -138,6 +166,12 @@ impl Member {
             }
             Input::WatchLost(Asker::Directory(id)) if id == self.id => {
                 self.directory(ctx, view, DirectoryEvent::WatchLost);
+            }
+            Input::Answered(Asker::Groups(id), ticket, answer) if id == self.id => {
+                self.group_answered(ctx, view, ticket, answer);
+            }
+            Input::GroupAgain(id, group, remove) if id == self.id => {
+                self.group_again(ctx, group, remove);
             }
             Input::Connected(id, link, peer) => {
                 if id == self.id && view.standing(peer) != Standing::Gone {
@@ -165,6 +199,7 @@ impl Member {
             }
             Input::DropHold(id, item) if id == self.id => self.unhold(ctx, view, item),
             Input::Work => self.work(ctx, view),
+            Input::WindDown => self.wind_down(ctx, view),
             _ => {}
         }
     }
@@ -183,6 +218,7 @@ impl Member {
         self.caller(ctx, view, CallerEvent::NodeGone(node, name.into()));
         self.callee(ctx, view, CalleeEvent::NodeGone(node));
         self.directory(ctx, view, DirectoryEvent::NodeGone(node));
+        self.groups_of_gone(ctx, view, node);
     }
 
     /// Does what the machines said, in order, until nothing is left.
@@ -208,7 +244,7 @@ impl Member {
                 for (item, pin) in &mut call.body.refs {
                     *self.holds.entry(*item).or_default() += 1;
                     if let Some(pin) = pin.take() {
-                        ctx.oracle.counts.refs += 1;
+                        ctx.oracle.counts[Fact::Refs] += 1;
                         ctx.shared.held(*item, self.id);
                         let mut effects = Vec::new();
                         self.lending.arrived(*item, pin, &mut effects);
@@ -234,6 +270,8 @@ impl Member {
             Message::Spawned(request, result) => {
                 ctx.shared.note(|| format!("{} spawn {request}: {result:?}", self.id));
             }
+            Message::Probe(probe) => self.take_probe(ctx, view, probe),
+            message => self.group_message(ctx, view, from, message),
         }
     }
 
@@ -268,7 +306,7 @@ impl Member {
     }
 
     pub(super) fn directory(&mut self, ctx: &mut Ctx<'_>, view: &View, event: DirectoryEvent) {
-        let nodes: Vec<NodeView> = ctx.shared.node_views(view);
+        let nodes = || ctx.shared.node_views(view);
         let around = Around { view, nodes: &nodes };
         let mut effects = Vec::new();
         self.directory.handle(ctx.now, event, around, &mut effects);

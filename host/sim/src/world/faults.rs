@@ -2,9 +2,16 @@
 
 use std::time::Duration;
 
+use host_core::limits;
+
 use super::{Happens, World};
+use crate::counts::Fact;
 use crate::flaw::Flaw;
 use crate::plan::Fault;
+
+/// The time in which a cluster comes to terms with a fault that has ended: a
+/// lease that ends, and connections that are made anew.
+const SETTLED_AFTER: Duration = Duration::from_secs(15);
 
 impl World {
     pub(super) fn fault(&mut self) {
@@ -16,7 +23,9 @@ impl World {
         self.schedule(next, Happens::Fault);
         let fault = self.plan.fault(&mut self.rng);
         let at = self.rng.usize(0..self.boxes.len());
-        let until = self.now + self.some_time(fault);
+        let lasts = self.some_time(fault);
+        let until = self.now + lasts;
+        self.oracle.well_since = self.oracle.well_since.max(until + SETTLED_AFTER);
         self.note(|| format!("{fault:?} (box {at}, until {:.3})", until.as_secs_f64()));
         match fault {
             Fault::BreakLink => {
@@ -26,6 +35,7 @@ impl World {
                 }
             }
             Fault::CutOneWay => {
+                self.oracle.counts[Fact::CutsOneWay] += 1;
                 let to = self.rng.usize(0..self.boxes.len());
                 self.links.cut(at, to, until);
             }
@@ -35,18 +45,21 @@ impl World {
                 self.split(until, |other| sides[other]);
             }
             Fault::Crash => self.crash(at, until),
-            Fault::Pause => self.pause(at, until),
+            Fault::Pause => self.pause(at, lasts),
+            Fault::Disorder => self.links.disorder(until),
             Fault::StoreSlow => self.storage.slow_until = until,
             Fault::StoreAway => {
                 self.storage.away_until = until;
                 self.storage.store.extend_leases(until);
                 if self.flaw == Some(Flaw::LoseNames) {
-                    self.storage.forget_a_name(self.now);
+                    let changes = self.storage.forget_a_name(self.now);
+                    self.tell(changes);
                 }
             }
             Fault::CutFromStore => self.boxes[at].store_cut = until,
             Fault::StoreLosesLease => {
                 if let Some(request) = self.storage.lose_lease(at) {
+                    self.oracle.counts[Fact::LeasesLost] += 1;
                     let mut changes = Vec::new();
                     self.storage.store.handle(self.now, &request, &mut changes);
                     self.tell(changes);
@@ -71,6 +84,7 @@ impl World {
     }
 
     fn split(&mut self, until: Duration, side: impl Fn(usize) -> bool) {
+        self.oracle.counts[Fact::Splits] += 1;
         for one in 0..self.boxes.len() {
             for other in 0..self.boxes.len() {
                 if side(one) != side(other) {
@@ -83,6 +97,7 @@ impl World {
     fn crash(&mut self, at: usize, until: Duration) {
         let this = &mut self.boxes[at];
         let Some(host) = this.host.take() else { return };
+        self.oracle.counts[Fact::Crashes] += 1;
         this.start += 1;
         this.paused = None;
         if let Some(member) = &host.member {
@@ -101,9 +116,12 @@ impl World {
         self.schedule(until, Happens::Restart(at));
     }
 
-    fn pause(&mut self, at: usize, until: Duration) {
+    fn pause(&mut self, at: usize, lasts: Duration) {
         let this = &mut self.boxes[at];
         if this.host.is_some() && this.paused.is_none() {
+            self.oracle.counts[Fact::Pauses] += 1;
+            self.oracle.counts[Fact::PausesPastLease] += u64::from(lasts > limits::LEASE_TTL);
+            let until = self.now + lasts;
             this.paused = Some(Vec::new());
             self.schedule(until, Happens::Resume(at));
         }

@@ -7,6 +7,7 @@ use host_core::NodeId;
 use host_core::session::{LinkId, Packet};
 
 use super::{Happens, World};
+use crate::counts::Fact;
 use crate::host::Input;
 use crate::message::Message;
 
@@ -15,6 +16,8 @@ pub(super) struct Links {
     next: u64,
     /// By from and to: until when nothing gets through.
     cut: Vec<Vec<Duration>>,
+    /// Until when packets come twice or out of order.
+    disorder_until: Duration,
 }
 
 struct Link {
@@ -33,12 +36,16 @@ struct End {
 impl Links {
     pub(super) fn new(boxes: usize) -> Links {
         let cut = vec![vec![Duration::ZERO; boxes]; boxes];
-        Links { links: BTreeMap::new(), next: 0, cut }
+        Links { links: BTreeMap::new(), next: 0, cut, disorder_until: Duration::ZERO }
     }
 
     pub(super) fn cut(&mut self, from: usize, to: usize, until: Duration) {
         let cut = &mut self.cut[from][to];
         *cut = until.max(*cut);
+    }
+
+    pub(super) fn disorder(&mut self, until: Duration) {
+        self.disorder_until = until.max(self.disorder_until);
     }
 
     fn cut_until(&self, from: usize, to: usize) -> Duration {
@@ -65,7 +72,10 @@ impl World {
     /// Milliseconds, and now and then many.
     fn delay(&mut self) -> Duration {
         match self.rng.u32(0..200) {
-            0 => Duration::from_millis(self.rng.u64(50..400)),
+            0 => {
+                self.oracle.counts[Fact::PacketsDelayed] += 1;
+                Duration::from_millis(self.rng.u64(50..400))
+            }
             _ => Duration::from_micros(self.rng.u64(100..3_000)),
         }
     }
@@ -111,14 +121,29 @@ impl World {
         let other = usize::from(link.ends[0].at == at);
         let to = link.ends[other].at;
         let sent = self.now.max(self.links.cut_until(at, to));
+        self.oracle.counts[Fact::PacketsStalled] += u64::from(sent > self.now);
+        let disorder = (self.now < self.links.disorder_until).then(|| self.rng.u32(0..12));
         let Some(link) = self.links.links.get_mut(&id) else { return };
         let own = &link.ends[1 - other];
         if !own.open {
             return;
         }
         let end = &mut link.ends[other];
-        end.busy_until = end.busy_until.max(sent + delay);
-        let (arrives, start, node) = (end.busy_until, end.start, end.node);
+        let in_order = end.busy_until.max(sent + delay);
+        let (start, node) = (end.start, end.node);
+        let arrives = if disorder == Some(0) {
+            self.oracle.counts[Fact::PacketsReordered] += u64::from(sent + delay < in_order);
+            sent + delay
+        } else {
+            end.busy_until = in_order;
+            in_order
+        };
+        if disorder == Some(1) {
+            self.oracle.counts[Fact::PacketsDuplicated] += 1;
+            let again = arrives + self.delay();
+            let input = Input::Packet(node, id, packet.clone());
+            self.schedule(again, Happens::Input(to, start, input));
+        }
         self.schedule(arrives, Happens::Input(to, start, Input::Packet(node, id, packet)));
     }
 
@@ -141,6 +166,7 @@ impl World {
     /// later.
     pub(super) fn break_link(&mut self, id: LinkId) {
         let Some(link) = self.links.links.remove(&id) else { return };
+        self.oracle.counts[Fact::LinksBroken] += 1;
         let late = self.rng.bool();
         for (end, late) in link.ends.iter().zip([false, late]) {
             let wait = if late { self.rng.u64(0..3_000) } else { self.rng.u64(0..5) };
@@ -152,8 +178,10 @@ impl World {
     }
 
     fn lose_under_way(&mut self, id: LinkId) {
+        let before = self.happens.len();
         self.happens.retain(|_, happens| {
-            !matches!(happens, Happens::Input(_, _, Input::Packet(_, link, _)) if *link == id)
+            !matches!(&**happens, Happens::Input(_, _, Input::Packet(_, link, _)) if *link == id)
         });
+        self.oracle.counts[Fact::PacketsLost] += (before - self.happens.len()) as u64;
     }
 }

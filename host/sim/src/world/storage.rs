@@ -8,6 +8,7 @@ use host_core::control::{
 };
 
 use super::{Happens, World};
+use crate::counts::Fact;
 use crate::flaw::Flaw;
 use crate::host::{Asker, Input};
 
@@ -64,13 +65,15 @@ impl Storage {
     }
 
     /// A name is forgotten, as a store that was wiped in part would.
-    pub(super) fn forget_a_name(&mut self, now: Duration) {
+    pub(super) fn forget_a_name(&mut self, now: Duration) -> Vec<Change> {
+        let mut changes = Vec::new();
         let name = self.store.iter().find(|entry| matches!(entry.value, Value::Name(_)));
         if let Some(key) = name.map(|entry| entry.key.clone()) {
             let writes = vec![Write::Delete(key)];
             let request = Request::Commit { guards: Vec::new(), writes };
-            self.store.handle(now, &request, &mut Vec::new());
+            self.store.handle(now, &request, &mut changes);
         }
+        changes
     }
 
     /// A lease that ends before its time.
@@ -84,6 +87,7 @@ impl Storage {
 impl World {
     fn store_delay(&mut self) -> Duration {
         if self.now < self.storage.slow_until {
+            self.oracle.counts[Fact::StoreSlow] += 1;
             Duration::from_millis(self.rng.u64(0..1_800))
         } else {
             Duration::from_micros(self.rng.u64(200..4_000))
@@ -105,6 +109,7 @@ impl World {
         let (there, back) = (self.store_delay(), self.store_delay());
         // What is not reached may still have got the request.
         if !self.store_reached_by(at) && self.rng.u32(0..20) > 0 {
+            self.oracle.counts[Fact::StoreUnreached] += 1;
             let unknown = Input::Answered(asker, ticket, Answer::Unknown);
             let later = self.now + TIMEOUT;
             return self.schedule(later, Happens::Input(at, start, unknown));
@@ -123,6 +128,7 @@ impl World {
         let answered = self.now + back;
         let timeout = sent + TIMEOUT;
         let (when, answer) = if answered > timeout || !self.store_reached_by(at) {
+            self.oracle.counts[Fact::AnswersLost] += 1;
             (timeout.max(self.now), Answer::Unknown)
         } else {
             (answered, answer)
@@ -171,6 +177,7 @@ impl World {
         self.storage.watches = kept;
         let broken: Vec<Watch> = broken;
         for watch in broken {
+            self.oracle.counts[Fact::WatchesBroken] += 1;
             let heard =
                 watch.busy_until.max(self.now) + Duration::from_millis(self.rng.u64(0..900));
             let input = Input::WatchLost(watch.asker);
@@ -184,7 +191,9 @@ impl World {
                 let id: NodeId = *id;
                 self.note(|| format!("the store drops {id}"));
                 self.shared.over.insert(id);
+                self.oracle.counts[Fact::NodesExpired] += 1;
             }
+            self.oracle.changed(&change);
             for at in 0..self.storage.watches.len() {
                 if self.storage.watches[at].prefix.has(&change.key) {
                     self.tell_one(at, change.clone());

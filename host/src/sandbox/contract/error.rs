@@ -1,10 +1,11 @@
 //! Errors, both ways.
 
 use host_core::{Cause, Error, limits};
+use serde::{Deserialize, Serialize};
 use wasmtime::component::{ComponentType, Lift, Lower};
 
 /// `types.error`.
-#[derive(ComponentType, Lift, Lower)]
+#[derive(ComponentType, Lift, Lower, Serialize, Deserialize)]
 #[component(variant)]
 pub(in crate::sandbox) enum WitError {
     #[component(name = "failed")]
@@ -34,15 +35,16 @@ pub(in crate::sandbox) enum WitError {
 }
 
 /// `types.failure`.
-#[derive(ComponentType, Lift, Lower)]
+#[derive(ComponentType, Lift, Lower, Serialize, Deserialize)]
 #[component(record)]
 pub(in crate::sandbox) struct WitFailure {
     message: String,
+    #[serde(with = "serde_bytes")]
     value: Vec<u8>,
 }
 
 /// `types.trap`.
-#[derive(ComponentType, Lift, Lower)]
+#[derive(ComponentType, Lift, Lower, Serialize, Deserialize)]
 #[component(record)]
 pub(in crate::sandbox) struct WitTrap {
     method: String,
@@ -51,7 +53,7 @@ pub(in crate::sandbox) struct WitTrap {
 }
 
 /// `types.death`.
-#[derive(ComponentType, Lift, Lower)]
+#[derive(ComponentType, Lift, Lower, Serialize, Deserialize)]
 #[component(record)]
 pub(in crate::sandbox) struct WitDeath {
     actor: String,
@@ -60,7 +62,7 @@ pub(in crate::sandbox) struct WitDeath {
 }
 
 /// `types.cause`.
-#[derive(ComponentType, Lift, Lower, Clone, Copy)]
+#[derive(ComponentType, Lift, Lower, Serialize, Deserialize, Clone, Copy)]
 #[component(enum)]
 #[repr(u8)]
 pub(in crate::sandbox) enum WitCause {

@@ -1,6 +1,8 @@
-//! Values and arguments.
+//! Values and arguments. They go to worker processes and back too, with the
+//! indices of their resources.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use wasmtime::component::{ComponentType, Lift, Lower, Resource};
 
 /// Marks a resource index as an object ref's.
@@ -10,7 +12,7 @@ pub(in crate::sandbox) struct RefTag;
 pub(in crate::sandbox) struct HandleTag;
 
 /// `types.value`, and `types.outgoing`, whose resources are borrowed.
-#[derive(ComponentType, Lift, Lower)]
+#[derive(ComponentType, Lift, Lower, Serialize, Deserialize)]
 #[component(variant)]
 pub(in crate::sandbox) enum WitValue {
     #[component(name = "plain")]
@@ -20,16 +22,18 @@ pub(in crate::sandbox) enum WitValue {
 }
 
 /// `types.carrying`, and `types.outgoing-carrying`.
-#[derive(ComponentType, Lift, Lower)]
+#[derive(ComponentType, Lift, Lower, Serialize, Deserialize)]
 #[component(record)]
 pub(in crate::sandbox) struct WitCarrying {
     pub(in crate::sandbox) bytes: Bytes,
+    #[serde(with = "indices")]
     pub(in crate::sandbox) refs: Vec<Resource<RefTag>>,
+    #[serde(with = "indices")]
     pub(in crate::sandbox) handles: Vec<Resource<HandleTag>>,
 }
 
 /// `types.arguments`.
-#[derive(ComponentType, Lower)]
+#[derive(ComponentType, Lower, Serialize, Deserialize)]
 #[component(variant)]
 pub(in crate::sandbox) enum WitArguments {
     #[component(name = "plain")]
@@ -40,17 +44,19 @@ pub(in crate::sandbox) enum WitArguments {
 }
 
 /// `types.arguments-carrying`.
-#[derive(ComponentType, Lower)]
+#[derive(ComponentType, Lower, Serialize, Deserialize)]
 #[component(record)]
 pub(in crate::sandbox) struct WitArgumentsCarrying {
     pub(in crate::sandbox) bytes: Bytes,
+    #[serde(with = "indices")]
     pub(in crate::sandbox) refs: Vec<Resource<RefTag>>,
+    #[serde(with = "indices")]
     pub(in crate::sandbox) handles: Vec<Resource<HandleTag>>,
     pub(in crate::sandbox) objects: Vec<(u32, WitValue)>,
 }
 
 /// `types.outgoing-arguments`.
-#[derive(ComponentType, Lift)]
+#[derive(ComponentType, Lift, Serialize, Deserialize)]
 #[component(variant)]
 pub(in crate::sandbox) enum OutgoingArguments {
     #[component(name = "plain")]
@@ -60,11 +66,54 @@ pub(in crate::sandbox) enum OutgoingArguments {
 }
 
 /// `types.outgoing-arguments-carrying`.
-#[derive(ComponentType, Lift)]
+#[derive(ComponentType, Lift, Serialize, Deserialize)]
 #[component(record)]
 pub(in crate::sandbox) struct OutgoingArgumentsCarrying {
     pub(in crate::sandbox) bytes: Bytes,
+    #[serde(with = "indices")]
     pub(in crate::sandbox) refs: Vec<Resource<RefTag>>,
+    #[serde(with = "indices")]
     pub(in crate::sandbox) handles: Vec<Resource<HandleTag>>,
+    #[serde(with = "placed")]
     pub(in crate::sandbox) objects: Vec<(u32, Resource<RefTag>)>,
+}
+
+/// Resources as the indices that stand for them.
+mod indices {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use wasmtime::component::Resource;
+
+    pub(super) fn serialize<T: 'static, S: Serializer>(
+        resources: &[Resource<T>],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(resources.iter().map(Resource::rep))
+    }
+
+    pub(super) fn deserialize<'de, T: 'static, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<Resource<T>>, D::Error> {
+        let indices = Vec::<u32>::deserialize(deserializer)?;
+        Ok(indices.into_iter().map(Resource::new_own).collect())
+    }
+}
+
+/// The same of resources that each have a place.
+mod placed {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use wasmtime::component::Resource;
+
+    pub(super) fn serialize<T: 'static, S: Serializer>(
+        resources: &[(u32, Resource<T>)],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(resources.iter().map(|(place, resource)| (place, resource.rep())))
+    }
+
+    pub(super) fn deserialize<'de, T: 'static, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<(u32, Resource<T>)>, D::Error> {
+        let indices = Vec::<(u32, u32)>::deserialize(deserializer)?;
+        Ok(indices.into_iter().map(|(place, index)| (place, Resource::new_own(index))).collect())
+    }
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use host_core::Error;
 use host_core::spec::{check_name, tries};
 use host_wasi::Data;
-use wasmtime::component::{LinkerInstance, Resource, WasmStr};
+use wasmtime::component::{LinkerInstance, WasmStr};
 
 use super::values;
-use super::{HandleIndex, Ref, Store};
+use super::{Answered, Asked, HandleIndex, Ref, Store, lowered};
 use crate::sandbox::contract::{
     OutgoingArguments, WitAfterKill, WitCallOptions, WitError, WitIfExists, WitOptions,
 };
@@ -17,121 +17,150 @@ use crate::sandbox::state::Guest;
 use host_refs::{Call, ObjectRef};
 
 pub(super) fn add(actors: &mut LinkerInstance<'_, Data>) -> wasmtime::Result<()> {
-    actors.func_wrap_async("spawn", |store: Store<'_>, params| Box::new(spawn(store, params)))?;
-    actors.func_wrap_async("lookup", |store: Store<'_>, params| Box::new(lookup(store, params)))?;
-    actors.func_wrap("submit", submit)?;
-    actors.func_wrap("tell", tell)?;
+    actors.func_wrap_async("spawn", |mut store: Store<'_>, params: SpawnParams| {
+        Box::new(async move {
+            lowered(spawn(Guest::of(store.data_mut()), params).await, HandleIndex::new_own)
+        })
+    })?;
+    actors.func_wrap_async("lookup", |mut store: Store<'_>, (name, namespace)| {
+        Box::new(async move {
+            let found = lookup(Guest::of(store.data_mut()), name, namespace).await;
+            lowered(found, HandleIndex::new_own)
+        })
+    })?;
+    actors.func_wrap("submit", submit_here)?;
+    actors.func_wrap("tell", tell_here)?;
     actors.func_wrap("cancel", |mut store: Store<'_>, (object,): (Ref,)| {
-        let object = Guest::of(store.data_mut()).table.object(object.rep())?.clone();
-        if let Some(producer) = object.producer() {
-            producer.cancel(&object, Error::Cancelled("the call was cancelled".into()));
-        }
+        cancel(Guest::of(store.data_mut()), object.rep())?;
         Ok((Ok::<(), WitError>(()),))
     })?;
     actors.func_wrap(
         "kill",
         |mut store: Store<'_>, (handle, after): (HandleIndex, WitAfterKill)| {
-            let guest = Guest::of(store.data_mut());
-            guest.wake_unwoken();
-            let target = guest.table.handle(handle.rep())?.target().clone();
-            target.kill(matches!(after, WitAfterKill::Restart));
+            kill(Guest::of(store.data_mut()), handle.rep(), after)?;
             Ok((Ok::<(), WitError>(()),))
         },
     )
 }
 
-type SpawnParams = (String, OutgoingArguments, WitOptions, WitIfExists);
-type Answered<T> = wasmtime::Result<(Result<T, WitError>,)>;
+pub(in crate::sandbox) type SpawnParams = (String, OutgoingArguments, WitOptions, WitIfExists);
 
-async fn spawn(
-    mut store: Store<'_>,
+pub(in crate::sandbox) async fn spawn(
+    guest: &mut Guest,
     (class, args, options, exists): SpawnParams,
-) -> Answered<HandleIndex> {
-    let guest = Guest::of(store.data_mut());
+) -> Asked<u32> {
     guest.wake_unwoken();
     let args = match values::args(&guest.table, args)? {
         Ok(args) => args,
-        Err(error) => return Ok((Err((&error).into()),)),
+        Err(error) => return Ok(Err(error)),
     };
     let (services, caller) = (guest.services.clone(), guest.caller.clone());
     let reuse = matches!(exists, WitIfExists::Get);
     let spawned = services.spawn(&caller, class, args, options.into(), reuse).await;
     if let Ok(handle) = &spawned {
-        Guest::of(store.data_mut()).created_quietly(handle.target().clone());
+        guest.created_quietly(handle.target().clone());
     }
-    keep_handle(&mut store, spawned)
+    Ok(spawned.and_then(|handle| guest.table.push_handle(handle)))
 }
 
-async fn lookup(
-    mut store: Store<'_>,
-    (name, namespace): (String, Option<String>),
-) -> Answered<HandleIndex> {
-    let guest = Guest::of(store.data_mut());
+pub(in crate::sandbox) async fn lookup(
+    guest: &mut Guest,
+    name: String,
+    namespace: Option<String>,
+) -> Asked<u32> {
     let (services, caller) = (guest.services.clone(), guest.caller.clone());
     if let Err(error) = check_name("name", &name) {
-        return Ok((Err((&error).into()),));
+        return Ok(Err(error));
     }
     let found = services.lookup(&caller, name, namespace).await;
-    keep_handle(&mut store, found)
-}
-
-fn keep_handle(
-    store: &mut Store<'_>,
-    handle: Result<host_refs::Handle, Error>,
-) -> Answered<HandleIndex> {
-    let guest = Guest::of(store.data_mut());
-    let kept = handle.and_then(|handle| guest.table.push_handle(handle));
-    Ok((kept.map(Resource::new_own).map_err(|error| WitError::from(&error)),))
+    Ok(found.and_then(|handle| guest.table.push_handle(handle)))
 }
 
 type SubmitParams = (HandleIndex, WasmStr, OutgoingArguments, WitCallOptions);
 
-fn submit(mut store: Store<'_>, (handle, method, args, options): SubmitParams) -> Answered<Ref> {
-    let method = match method_index(&store, &handle, &method)? {
-        Ok(method) => method,
-        Err(error) => return Ok((Err((&error).into()),)),
-    };
+fn submit_here(
+    mut store: Store<'_>,
+    (handle, method, args, options): SubmitParams,
+) -> Answered<Ref> {
+    let method = method_index_here(&store, &handle, &method)?;
     let guest = Guest::of(store.data_mut());
-    let sent = send(guest, &handle, method, args, Some(options))?;
-    let kept = sent.and_then(|object| {
-        let object = object.expect("a submitted call has a result");
-        guest.table.push_ref(object)
-    });
-    Ok((kept.map(Resource::new_own).map_err(|error| WitError::from(&error)),))
+    let submitted = submit(guest, handle.rep(), method, args, options);
+    lowered(submitted, Ref::new_own)
 }
 
-fn tell(
+fn tell_here(
     mut store: Store<'_>,
     (handle, method, args): (HandleIndex, WasmStr, OutgoingArguments),
 ) -> Answered<()> {
-    let method = match method_index(&store, &handle, &method)? {
-        Ok(method) => method,
-        Err(error) => return Ok((Err((&error).into()),)),
-    };
-    let sent = send(Guest::of(store.data_mut()), &handle, method, args, None)?;
-    Ok((sent.map(drop).map_err(|error| WitError::from(&error)),))
+    let method = method_index_here(&store, &handle, &method)?;
+    lowered(tell(Guest::of(store.data_mut()), handle.rep(), method, args), |()| ())
 }
 
-fn method_index(
-    store: &Store<'_>,
-    handle: &HandleIndex,
-    method: &WasmStr,
-) -> wasmtime::Result<Result<u32, Error>> {
-    let name = method.to_str(store)?;
-    let target = Guest::of_ref(store.data()).table.handle(handle.rep())?.target();
-    Ok(target.method_index(&name))
+/// The name stays in the guest's memory.
+fn method_index_here(store: &Store<'_>, handle: &HandleIndex, method: &WasmStr) -> Asked<u32> {
+    method_index(Guest::of_ref(store.data()), handle.rep(), &method.to_str(store)?)
+}
+
+pub(in crate::sandbox) fn method_index(guest: &Guest, handle: u32, name: &str) -> Asked<u32> {
+    Ok(guest.table.handle(handle)?.target().method_index(name))
+}
+
+pub(in crate::sandbox) fn submit(
+    guest: &mut Guest,
+    handle: u32,
+    method: Result<u32, Error>,
+    args: OutgoingArguments,
+    options: WitCallOptions,
+) -> Asked<u32> {
+    let sent = send(guest, handle, method, args, Some(options))?;
+    Ok(sent.and_then(|object| {
+        let object = object.expect("a submitted call has a result");
+        guest.table.push_ref(object)
+    }))
+}
+
+pub(in crate::sandbox) fn tell(
+    guest: &mut Guest,
+    handle: u32,
+    method: Result<u32, Error>,
+    args: OutgoingArguments,
+) -> Asked<()> {
+    Ok(send(guest, handle, method, args, None)?.map(drop))
+}
+
+pub(in crate::sandbox) fn cancel(guest: &mut Guest, object: u32) -> wasmtime::Result<()> {
+    let object = guest.table.object(object)?.clone();
+    if let Some(producer) = object.producer() {
+        producer.cancel(&object, Error::Cancelled("the call was cancelled".into()));
+    }
+    Ok(())
+}
+
+pub(in crate::sandbox) fn kill(
+    guest: &mut Guest,
+    handle: u32,
+    after: WitAfterKill,
+) -> wasmtime::Result<()> {
+    guest.wake_unwoken();
+    let target = guest.table.handle(handle)?.target().clone();
+    target.kill(matches!(after, WitAfterKill::Restart));
+    Ok(())
 }
 
 /// Sends a call quietly: the target is woken when this guest waits, unless it
 /// runs the call in place. Options mean that the result is wanted.
 fn send(
     guest: &mut Guest,
-    handle: &HandleIndex,
-    method: u32,
+    handle: u32,
+    method: Result<u32, Error>,
     args: OutgoingArguments,
     options: Option<WitCallOptions>,
-) -> wasmtime::Result<Result<Option<ObjectRef>, Error>> {
-    let target = guest.table.handle(handle.rep())?.target().clone();
+) -> Asked<Option<ObjectRef>> {
+    let method = match method {
+        Ok(method) => method,
+        Err(error) => return Ok(Err(error)),
+    };
+    let target = guest.table.handle(handle)?.target().clone();
     let args = match values::args(&guest.table, args)? {
         Ok(args) => args,
         Err(error) => return Ok(Err(error)),
@@ -144,7 +173,8 @@ fn send(
     let result = options.is_some().then(|| guest.services.pending(Arc::downgrade(&target)));
     let caller = Some(guest.caller.identity.label.id);
     let held_up = result.as_ref().and_then(|object| guest.services.held_up(object, &args));
-    let call = Call { method, args, result: result.clone(), caller, retries, held_up };
+    let trace = guest.trace();
+    let call = Call { method, args, result: result.clone(), caller, retries, trace, held_up };
     if let Err(error) = target.send(call, true) {
         return Ok(Err(error));
     }

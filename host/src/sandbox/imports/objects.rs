@@ -10,54 +10,71 @@ use host_wasi::Data;
 use wasmtime::component::{LinkerInstance, Resource};
 
 use super::values;
-use super::{Ref, Store};
-use crate::sandbox::contract::{WitError, WitValue};
+use super::{Asked, Ref, Store, lowered};
+use crate::sandbox::contract::{RefTag, WitError, WitValue};
 use crate::sandbox::state::{CallSlot, Caller, Guest, Services};
 use crate::sandbox::table::Table;
 use host_refs::{ObjectRef, Outcome, Value, all_ready, some_ready};
 
 pub(super) fn add(objects: &mut LinkerInstance<'_, Data>) -> wasmtime::Result<()> {
-    objects.func_wrap_async("put", |store: Store<'_>, params| Box::new(put(store, params)))?;
-    objects.func_wrap_async("get", |store: Store<'_>, params| Box::new(get(store, params)))?;
-    objects.func_wrap_async("take", |store: Store<'_>, params| Box::new(take(store, params)))?;
-    objects.func_wrap_async("wait", |store: Store<'_>, params| Box::new(wait(store, params)))
+    objects.func_wrap_async("put", |mut store: Store<'_>, (value,): (WitValue,)| {
+        Box::new(async move {
+            lowered(put(Guest::of(store.data_mut()), value).await, Resource::<RefTag>::new_own)
+        })
+    })?;
+    objects.func_wrap_async("get", |mut store: Store<'_>, (refs, timeout): (Vec<Ref>, _)| {
+        Box::new(async move {
+            lowered(get(Guest::of(store.data_mut()), &refs, timeout).await, |values| values)
+        })
+    })?;
+    objects.func_wrap_async("take", |mut store: Store<'_>, (object, timeout): (Ref, _)| {
+        Box::new(async move {
+            let taken = take(Guest::of(store.data_mut()), object.rep(), timeout).await?;
+            Ok((taken.map_err(|error| WitError::from(&*error)),))
+        })
+    })?;
+    objects.func_wrap_async("wait", |mut store: Store<'_>, params: (Vec<Ref>, u32, _)| {
+        Box::new(async move {
+            let (refs, count, timeout) = params;
+            let found = wait(Guest::of(store.data_mut()), &refs, count, timeout).await;
+            lowered(found, |indices| indices)
+        })
+    })
 }
 
-type Answered<T> = wasmtime::Result<(Result<T, WitError>,)>;
-
-async fn put(mut store: Store<'_>, (value,): (WitValue,)) -> Answered<Ref> {
-    let guest = Guest::of(store.data_mut());
+pub(in crate::sandbox) async fn put(guest: &mut Guest, value: WitValue) -> Asked<u32> {
     let value = match values::sent(&guest.table, value)? {
         Ok(value) => value,
-        Err(error) => return Ok((Err((&error).into()),)),
+        Err(error) => return Ok(Err(error)),
     };
     let services = guest.services.clone();
     let object = services.put(value).await;
-    let guest = Guest::of(store.data_mut());
-    let kept = object.and_then(|object| guest.table.push_ref(object));
-    Ok((kept.map(Resource::new_own).map_err(|error| WitError::from(&error)),))
+    Ok(object.and_then(|object| guest.table.push_ref(object)))
 }
 
 /// What a guest that waits needs besides the objects.
-pub(super) struct Waiting {
-    pub(super) services: Arc<dyn Services>,
-    pub(super) caller: Arc<Caller>,
-    pub(super) slot: Arc<CallSlot>,
+pub(in crate::sandbox) struct Waiting {
+    services: Arc<dyn Services>,
+    caller: Arc<Caller>,
+    slot: Arc<CallSlot>,
     /// Set in async actors: there the call waits, not the actor.
-    pub(super) call: Option<ObjectRef>,
-    pub(super) timeout: Option<Duration>,
+    call: Option<ObjectRef>,
+    timeout: Option<Duration>,
 }
 
-async fn take(mut store: Store<'_>, (index, timeout): (Ref, Option<u64>)) -> Answered<WitValue> {
-    let guest = Guest::of(store.data_mut());
-    let object = guest.table.take_object(index.rep())?;
+pub(in crate::sandbox) async fn take(
+    guest: &mut Guest,
+    index: u32,
+    timeout: Option<u64>,
+) -> wasmtime::Result<Result<WitValue, Arc<Error>>> {
+    let object = guest.table.take_object(index)?;
     run_inline(guest, &object).await;
     let outcome = match object.into_outcome() {
         Ok(outcome) => outcome,
         // Boxed, so that the common way needs little room.
         Err(object) => Box::pin(wait_for_one(Waiting::of(guest, timeout), object)).await,
     };
-    Ok((lower(&mut Guest::of(store.data_mut()).table, outcome),))
+    Ok(outcome.and_then(|value| values::lower(&mut guest.table, value).map_err(Arc::new)))
 }
 
 async fn wait_for_one(waiting: Waiting, object: ObjectRef) -> Outcome {
@@ -65,58 +82,45 @@ async fn wait_for_one(waiting: Waiting, object: ObjectRef) -> Outcome {
     Ok(found.pop().expect("one in, one out"))
 }
 
-fn lower(table: &mut Table, outcome: Outcome) -> Result<WitValue, WitError> {
-    match outcome {
-        Ok(value) => values::lower(table, value).map_err(|error| WitError::from(&error)),
-        Err(error) => Err(WitError::from(&*error)),
-    }
-}
-
-async fn get(
-    mut store: Store<'_>,
-    (indices, timeout): (Vec<Ref>, Option<u64>),
-) -> Answered<Vec<WitValue>> {
-    let guest = Guest::of(store.data_mut());
-    let objects = match objects_of(&guest.table, &indices)? {
+pub(in crate::sandbox) async fn get(
+    guest: &mut Guest,
+    indices: &[Ref],
+    timeout: Option<u64>,
+) -> Asked<Vec<WitValue>> {
+    let objects = match objects_of(&guest.table, indices)? {
         Ok(objects) => objects,
-        Err(error) => return Ok((Err((&error).into()),)),
+        Err(error) => return Ok(Err(error)),
     };
     match objects.as_slice() {
         [object] => run_inline(guest, object).await,
         _ => guest.wake_unwoken(),
     }
     let found = Waiting::of(guest, timeout).all(&objects).await;
-    let table = &mut Guest::of(store.data_mut()).table;
-    Ok((lower_all(table, found),))
+    Ok(lower_all(&mut guest.table, found))
 }
 
-pub(super) fn lower_all(
+pub(in crate::sandbox) fn lower_all(
     table: &mut Table,
     found: Result<Vec<Value>, Error>,
-) -> Result<Vec<WitValue>, WitError> {
-    let lowered = found
-        .and_then(|values| values.into_iter().map(|value| values::lower(table, value)).collect());
-    lowered.map_err(|error: Error| WitError::from(&error))
+) -> Result<Vec<WitValue>, Error> {
+    found?.into_iter().map(|value| values::lower(table, value)).collect()
 }
 
-async fn wait(
-    mut store: Store<'_>,
-    (indices, count, timeout): (Vec<Ref>, u32, Option<u64>),
-) -> Answered<Vec<u32>> {
-    let guest = Guest::of(store.data_mut());
-    guest.wake_unwoken();
-    let objects = match objects_of(&guest.table, &indices)? {
-        Ok(objects) => objects,
-        Err(error) => return Ok((Err((&error).into()),)),
-    };
-    let found = Waiting::of(guest, timeout).some(&objects, count).await;
-    Ok((found.map_err(|error| WitError::from(&error)),))
-}
-
-pub(super) fn objects_of(
-    table: &Table,
+pub(in crate::sandbox) async fn wait(
+    guest: &mut Guest,
     indices: &[Ref],
-) -> wasmtime::Result<Result<Vec<ObjectRef>, Error>> {
+    count: u32,
+    timeout: Option<u64>,
+) -> Asked<Vec<u32>> {
+    guest.wake_unwoken();
+    let objects = match objects_of(&guest.table, indices)? {
+        Ok(objects) => objects,
+        Err(error) => return Ok(Err(error)),
+    };
+    Ok(Waiting::of(guest, timeout).some(&objects, count).await)
+}
+
+fn objects_of(table: &Table, indices: &[Ref]) -> wasmtime::Result<Result<Vec<ObjectRef>, Error>> {
     if indices.len() > limits::WAIT_REFS {
         return Ok(Err(Error::Invalid(format!(
             "{} refs in one wait; the most is {}",
@@ -139,6 +143,34 @@ async fn run_inline(guest: &mut Guest, object: &ObjectRef) {
     .await;
 }
 
+/// A call of an async actor that begins to wait for objects.
+pub(in crate::sandbox) struct Begun {
+    waiting: Waiting,
+    objects: Result<Vec<ObjectRef>, Error>,
+}
+
+impl Begun {
+    pub(in crate::sandbox) fn of(
+        guest: &mut Guest,
+        call: u64,
+        indices: &[Ref],
+        timeout: Option<u64>,
+    ) -> wasmtime::Result<Begun> {
+        let waiting = Waiting::of_call(guest, call, timeout);
+        Ok(Begun { waiting, objects: objects_of(&guest.table, indices)? })
+    }
+
+    /// See [`Waiting::all`].
+    pub(in crate::sandbox) async fn all(self) -> Result<Vec<Value>, Error> {
+        self.waiting.all(&self.objects?).await
+    }
+
+    /// See [`Waiting::some`].
+    pub(in crate::sandbox) async fn some(self, count: u32) -> Result<Vec<u32>, Error> {
+        self.waiting.some(&self.objects?, count).await
+    }
+}
+
 impl Waiting {
     fn of(guest: &Guest, timeout: Option<u64>) -> Waiting {
         Waiting {
@@ -150,8 +182,19 @@ impl Waiting {
         }
     }
 
+    /// The wait of one call of an async actor.
+    pub(in crate::sandbox) fn of_call(
+        guest: &mut Guest,
+        call: u64,
+        timeout: Option<u64>,
+    ) -> Waiting {
+        guest.wake_unwoken();
+        let slot = guest.slot_of(call);
+        Waiting { call: slot.object(), slot, ..Waiting::of(guest, timeout) }
+    }
+
     /// The values of all objects, or the first failure.
-    pub(super) async fn all(&self, objects: &[ObjectRef]) -> Result<Vec<Value>, Error> {
+    async fn all(&self, objects: &[ObjectRef]) -> Result<Vec<Value>, Error> {
         if objects.iter().any(|object| !object.is_settled()) {
             let _waiting = self.services.waiting(&self.caller, self.call.as_ref(), objects)?;
             self.bounded(all_ready(objects)).await?.map_err(|timeout| {
@@ -174,7 +217,7 @@ impl Waiting {
     }
 
     /// The indices of at most `count` settled objects.
-    pub(super) async fn some(&self, objects: &[ObjectRef], count: u32) -> Result<Vec<u32>, Error> {
+    async fn some(&self, objects: &[ObjectRef], count: u32) -> Result<Vec<u32>, Error> {
         let count = count as usize;
         if count == 0 || count > objects.len() {
             return Err(Error::Invalid(format!(
@@ -194,7 +237,7 @@ impl Waiting {
 
     /// Waits, but no longer than the call may live or the guest asked for:
     /// an error, or the time that has passed.
-    pub(super) async fn bounded<T>(
+    pub(in crate::sandbox) async fn bounded<T>(
         &self,
         wait: impl Future<Output = T>,
     ) -> Result<Result<T, Duration>, Error> {

@@ -7,11 +7,10 @@ use std::time::Duration;
 use host_wasi::Data;
 use wasmtime::component::{Accessor, LinkerInstance};
 
-use super::Ref;
-use super::objects::{Waiting, lower_all, objects_of};
-use crate::sandbox::contract::{WitError, WitValue};
+use super::objects::{Begun, Waiting, lower_all};
+use super::{Answered, Ref, lowered};
+use crate::sandbox::contract::WitValue;
 use crate::sandbox::state::Guest;
-use host_refs::ObjectRef;
 
 pub(super) fn add(objects: &mut LinkerInstance<'_, Data>) -> wasmtime::Result<()> {
     objects.func_wrap_concurrent("get", |store, params| Box::pin(get(store, params)))?;
@@ -19,20 +18,14 @@ pub(super) fn add(objects: &mut LinkerInstance<'_, Data>) -> wasmtime::Result<()
     objects.func_wrap_concurrent("sleep", |store, params| Box::pin(sleep(store, params)))
 }
 
-type Answered<T> = wasmtime::Result<(Result<T, WitError>,)>;
-
 async fn get(
     store: &Accessor<Data>,
     (call, indices, timeout): (u64, Vec<Ref>, Option<u64>),
 ) -> Answered<Vec<WitValue>> {
-    let (waiting, objects) = begin(store, call, &indices, timeout)?;
-    let found = match objects {
-        Ok(objects) => waiting.all(&objects).await,
-        Err(error) => Err(error),
-    };
+    let found = begin(store, call, &indices, timeout)?.all().await;
     store.with(|mut access| {
-        let guest = Guest::of(access.data_mut());
-        Ok((lower_all(&mut guest.table, found),))
+        let table = &mut Guest::of(access.data_mut()).table;
+        lowered(Ok(lower_all(table, found)), |values| values)
     })
 }
 
@@ -40,21 +33,16 @@ async fn wait(
     store: &Accessor<Data>,
     (call, indices, count, timeout): (u64, Vec<Ref>, u32, Option<u64>),
 ) -> Answered<Vec<u32>> {
-    let (waiting, objects) = begin(store, call, &indices, timeout)?;
-    let found = match objects {
-        Ok(objects) => waiting.some(&objects, count).await,
-        Err(error) => Err(error),
-    };
-    Ok((found.map_err(|error| WitError::from(&error)),))
+    let found = begin(store, call, &indices, timeout)?.some(count).await;
+    lowered(Ok(found), |indices| indices)
 }
 
 async fn sleep(store: &Accessor<Data>, (call, duration): (u64, u64)) -> Answered<()> {
-    let (waiting, _) = begin(store, call, &[], None)?;
+    let waiting =
+        store.with(|mut access| Waiting::of_call(Guest::of(access.data_mut()), call, None));
     let slept = waiting.bounded(tokio::time::sleep(Duration::from_nanos(duration))).await;
-    Ok((slept.map(|_| ()).map_err(|error| WitError::from(&error)),))
+    lowered(Ok(slept.map(drop)), |()| ())
 }
-
-type Begun = (Waiting, Result<Vec<ObjectRef>, host_core::Error>);
 
 fn begin(
     store: &Accessor<Data>,
@@ -62,17 +50,5 @@ fn begin(
     indices: &[Ref],
     timeout: Option<u64>,
 ) -> wasmtime::Result<Begun> {
-    store.with(|mut access| {
-        let guest = Guest::of(access.data_mut());
-        guest.wake_unwoken();
-        let slot = guest.slot_of(call);
-        let waiting = Waiting {
-            services: guest.services.clone(),
-            caller: guest.caller.clone(),
-            call: slot.object(),
-            slot,
-            timeout: timeout.map(Duration::from_nanos),
-        };
-        Ok((waiting, objects_of(&guest.table, indices)?))
-    })
+    store.with(|mut access| Begun::of(Guest::of(access.data_mut()), call, indices, timeout))
 }

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::Error;
 
 /// What a guest may do in a folder.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Access {
     /// List it and read what is in it.
     ReadOnly,
@@ -15,7 +17,7 @@ pub enum Access {
 }
 
 /// A folder, with all that is below it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct DirGrant {
     /// Where it is on the host.
     pub path: PathBuf,

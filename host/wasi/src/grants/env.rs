@@ -3,10 +3,12 @@
 use std::env::{self, VarError};
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::Error;
 
 /// An environment variable.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct EnvGrant {
     /// Its name.
     pub name: String,

@@ -1,10 +1,12 @@
 //! The load of the tests with several hosts. `load` calls actors that log who
 //! called them, for some time, and tells of each call; `look` tells what the
-//! actors have logged; `many` creates as many actors as are asked for.
+//! actors have logged; `many` creates as many actors as are asked for; `place`
+//! and `wait` say where actors are that ask for a place.
 
 mod line;
 mod load;
 mod many;
+mod placing;
 
 use std::str::FromStr;
 
@@ -12,7 +14,8 @@ use greenroom::prelude::*;
 
 pub use line::{Line, Outcome};
 
-const USAGE: &str = "load CALLER ACTORS SECONDS IN_FLIGHT, or look ACTORS, or many ACTORS SECONDS";
+const USAGE: &str = "load CALLER ACTORS SECONDS IN_FLIGHT, or look ACTORS, or many ACTORS SECONDS, \
+                     or place WHAT…, or wait ACTORS, or settle NAME NODE, or visit NAME";
 
 #[driver]
 fn main(args: Vec<String>) -> Result<()> {
@@ -23,6 +26,10 @@ fn main(args: Vec<String>) -> Result<()> {
         }
         ["look", actors] => load::look(parse(actors)?),
         ["many", actors, seconds] => many::many(parse(actors)?, parse(seconds)?),
+        ["place", what @ ..] => placing::place(what),
+        ["wait", actors] => placing::wait(parse(actors)?),
+        ["settle", name, node] => placing::settle(name, node),
+        ["visit", name] => placing::visit(name),
         _ => Err(Error::failed(USAGE)),
     }
 }

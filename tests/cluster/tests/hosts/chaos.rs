@@ -17,7 +17,7 @@ const HOSTS: usize = 3;
 const LOGS: usize = 6;
 
 /// How long a fault is left alone, at most.
-const REST_MAX_MS: u64 = 2_000;
+const REST_MAX_MS: u64 = 1_500;
 
 /// Past a lease, so that some pauses and cuts outlive it.
 const LONG_REST: Duration = Duration::from_secs(14);
@@ -46,7 +46,7 @@ pub(crate) fn random_faults_break_no_promise(store: Store) {
         let step = faults.next().expect("a plan has no end");
         eprintln!("step {number}: {step:?}");
         apply(&mut cluster, &step);
-        let rest = match random.u32(..20) {
+        let rest = match random.u32(..40) {
             0 => LONG_REST,
             _ => Duration::from_millis(random.u64(..REST_MAX_MS)),
         };

@@ -53,6 +53,20 @@ fn a_call_runs_in_the_life_it_is_meant_for_and_no_other() {
 }
 
 #[test]
+fn an_actor_that_is_about_to_stop_ends_what_it_has_and_takes_no_more() {
+    let mut callee = running(Life::Only(0));
+    let taken = call(1, Life::Only(0), 1, 0);
+    assert_eq!(arrive(&mut callee, taken.clone()), [Effect::Run(taken)]);
+    assert_eq!(handle(&mut callee, Event::Closing(TARGET)), []);
+    assert_eq!(arrive(&mut callee, call(2, Life::Only(0), 1, 0)), not_here(2));
+    assert_eq!(
+        handle(&mut callee, Event::Finished(id(1), Ok(7), 4)),
+        [Effect::Answer(FROM, id(1), Answer::Ran(7))]
+    );
+    assert_eq!(handle(&mut callee, Event::Stopped(TARGET)), []);
+}
+
+#[test]
 fn what_was_sent_after_a_refused_call_is_refused_too() {
     let mut callee = Callee::default();
     handle(&mut callee, Event::ValidUntil(Duration::from_secs(9)));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Asked, Caller, Effect, Found};
+use super::{Asked, Caller, Effect, Flow, Found};
 use crate::error::Error;
 use crate::id::{ActorId, CallId};
 use crate::limits;
@@ -33,7 +33,7 @@ impl<B: Clone> Caller<B> {
         effects: &mut Vec<Effect<B, R>>,
     ) {
         let Some(target) = self.targets.get(&target_id) else { return };
-        let sent = target.flows.values().flat_map(|flow| flow.sent.values());
+        let sent = target.flows.values().flat_map(Flow::sent);
         let ids: Vec<CallId> = sent.map(|sent| sent.call.id).collect();
         for id in ids {
             self.end(id, Err(error.clone()), effects);
@@ -50,8 +50,7 @@ impl<B: Clone> Caller<B> {
         effects: &mut Vec<Effect<B, R>>,
     ) {
         if let Some(found) = self.end(id, result, effects) {
-            self.advance(now, found.target, effects);
-            self.tidy(found.target);
+            self.advance_flow(now, found, effects);
         }
     }
 
@@ -71,9 +70,8 @@ impl<B: Clone> Caller<B> {
     pub(super) fn take(&mut self, id: CallId) -> Option<Found> {
         let found = self.calls.remove(&id)?;
         let flow = self.flow(found);
-        match flow.sent.remove(&found.seq) {
-            Some(sent) => self.left(sent.node, id),
-            None => flow.waiting.retain(|call| call.id != id),
+        if flow.came(found.seq).is_none() {
+            flow.waiting.retain(|call| call.id != id);
         }
         Some(found)
     }
@@ -82,9 +80,16 @@ impl<B: Clone> Caller<B> {
     /// only have to go up while something is under way; of a target that can
     /// move, the place is remembered.
     pub(super) fn tidy(&mut self, target_id: ActorId) {
-        let many = self.targets.len() > limits::PLACES;
         if let Some(target) = self.targets.get_mut(&target_id) {
             target.flows.retain(|_, flow| !flow.is_idle());
+            self.tidy_target(target_id);
+        }
+    }
+
+    /// A target whose flows are tidy.
+    pub(super) fn tidy_target(&mut self, target_id: ActorId) {
+        let many = self.targets.len() > limits::PLACES;
+        if let Some(target) = self.targets.get_mut(&target_id) {
             if target.flows.is_empty() {
                 target.astray_since = None;
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Asked, Caller, Effect};
+use super::{Asked, Caller, Effect, Flow, Found};
 use crate::calls::flow::Sent;
 use crate::calls::{Call, Life};
 use crate::error::{Cause, Error};
@@ -10,6 +10,38 @@ use crate::id::{ActorId, CallId, NodeId};
 use crate::spec::Tries;
 
 impl<B: Clone> Caller<B> {
+    /// Something changed in one flow only, so that nothing of another can be
+    /// sent now that could not before: its length, not that of all.
+    pub(super) fn advance_flow<R>(
+        &mut self,
+        now: Duration,
+        found: Found,
+        effects: &mut Vec<Effect<B, R>>,
+    ) {
+        let Found { target: id, caller, .. } = found;
+        let Some(target) = self.targets.get_mut(&id) else { return };
+        let Some(flow) = target.flows.get_mut(&caller) else { return };
+        if flow.is_idle() {
+            target.flows.remove(&caller);
+            return self.tidy_target(id);
+        }
+        if flow.waiting.is_empty() {
+            return;
+        }
+        match target.place {
+            Some((node, life))
+                if !self.gone.contains_key(&node) && !self.unreached.contains(&node) =>
+            {
+                target.asked = Asked::Nothing;
+                flow.send_waiting(&mut self.next_stint, (caller, id), node, life, effects);
+            }
+            _ => {
+                self.advance(now, id, effects);
+                self.tidy(id);
+            }
+        }
+    }
+
     /// Sends what can be sent to a target, or sees to it that it will be.
     pub(super) fn advance<R>(
         &mut self,
@@ -54,31 +86,9 @@ impl<B: Clone> Caller<B> {
         effects: &mut Vec<Effect<B, R>>,
     ) {
         let Some(target) = self.targets.get_mut(&id) else { return };
-        let mut sent = Vec::new();
         for (caller, flow) in &mut target.flows {
-            if flow.is_held_up(node, life) {
-                continue;
-            }
-            let stint = *flow.stint.get_or_insert_with(|| {
-                self.next_stint += 1;
-                self.next_stint
-            });
-            for call in flow.waiting.drain(..) {
-                sent.push(Call {
-                    id: call.id,
-                    caller: *caller,
-                    target: id,
-                    life,
-                    stint,
-                    retries: call.retries.less(call.tried),
-                    body: call.body.clone(),
-                });
-                flow.sent.insert(call.seq, Sent { node, life, call });
-            }
+            flow.send_waiting(&mut self.next_stint, (*caller, id), node, life, effects);
         }
-        let there = self.at_node.entry(node).or_default();
-        there.extend(sent.iter().map(|call| call.id));
-        effects.extend(sent.into_iter().map(|call| Effect::Send(node, call)));
     }
 
     /// Nobody can say when a node is reached again: a call that is tried once
@@ -111,6 +121,41 @@ impl<B: Clone> Caller<B> {
         let waits = target.flows.values().any(|flow| !flow.waiting.is_empty());
         if waits && !matches!(target.asked, Asked::Later(..)) {
             self.ask_later(now, id, effects);
+        }
+    }
+}
+
+impl<B: Clone> Flow<B> {
+    /// Whatever waits and is not held up goes out.
+    fn send_waiting<R>(
+        &mut self,
+        next_stint: &mut u64,
+        (caller, target): (ActorId, ActorId),
+        node: NodeId,
+        life: Life,
+        effects: &mut Vec<Effect<B, R>>,
+    ) {
+        if self.is_held_up(node, life) {
+            return;
+        }
+        while let Some(call) = self.waiting.pop_front() {
+            let stint = *self.stint.get_or_insert_with(|| {
+                *next_stint += 1;
+                *next_stint
+            });
+            effects.push(Effect::Send(
+                node,
+                Call {
+                    id: call.id,
+                    caller,
+                    target,
+                    life,
+                    stint,
+                    retries: call.retries.less(call.tried),
+                    body: call.body.clone(),
+                },
+            ));
+            self.went(Sent { node, life, call });
         }
     }
 }

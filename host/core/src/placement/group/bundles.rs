@@ -26,7 +26,9 @@ pub struct Bundle {
     inner: Ledger<ActorId>,
 }
 
-/// A group whose record has to be read: prepared, and not heard of since.
+/// A group that was prepared, and not heard of since. Its coordinator has to be
+/// asked while it lives, since it may be about to write the record, and a
+/// record that is not there says nothing; once it has gone, the record is read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Doubt(pub GroupId);
 
@@ -73,7 +75,7 @@ impl Bundles {
     }
 
     /// Groups that should have been committed or aborted by now. Each is in
-    /// doubt until it is committed or removed, according to its record.
+    /// doubt until it is committed or removed.
     pub fn doubts(&self, now: Duration) -> Vec<Doubt> {
         self.doubtful(|_, until| until <= now)
     }

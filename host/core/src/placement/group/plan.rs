@@ -36,6 +36,7 @@ pub enum Plan {
 /// a way that only just fits.
 pub fn plan(bundles: &[Resources], strategy: GroupStrategy, nodes: &[NodeView]) -> Plan {
     let mut nodes = nodes.to_vec();
+    nodes.retain(|node| !node.draining);
     nodes.sort_by_key(|node| node.id);
     let reasons = match attempt(bundles, strategy, &nodes) {
         Ok(chosen) => return Plan::Place(chosen),

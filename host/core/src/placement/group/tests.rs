@@ -13,7 +13,15 @@ fn cpus(n: f64) -> Resources {
 fn node(id: u32, total: f64, free: f64) -> NodeView {
     let (total, free) = (cpus(total), cpus(free));
     let name = format!("node-{id}");
-    NodeView { id: NodeId(id), name, total, free, labels: Labels::default(), actors: 0 }
+    NodeView {
+        id: NodeId(id),
+        name,
+        total,
+        free,
+        labels: Labels::default(),
+        actors: 0,
+        draining: false,
+    }
 }
 
 fn planned(sizes: &[f64], strategy: GroupStrategy, nodes: &[NodeView]) -> String {

@@ -36,7 +36,11 @@ impl Member {
         effect: CallerEffect<Body, ()>,
     ) {
         match effect {
-            CallerEffect::Send(to, call) => self.send_call(ctx, view, to, call),
+            CallerEffect::Send(to, call) => {
+                let id = call.id;
+                self.send_call(ctx, view, to, call);
+                self.wait_goes_to(ctx, view, id, to);
+            }
             CallerEffect::Locate(actor) => {
                 self.directory(ctx, view, DirectoryEvent::Locate(actor));
             }
@@ -45,12 +49,24 @@ impl Member {
                     Ok(()) => format!("{id} ok"),
                     Err(error) => format!("{id} {}: {error}", error.kind()),
                 });
-                ctx.oracle.settled(id, result.is_ok());
-                for item in self.passed.remove(&id).unwrap_or_default() {
-                    self.unhold(ctx, view, item);
-                }
+                self.settled(ctx, view, id, result.is_ok());
             }
         }
+    }
+
+    /// A call of this node is over.
+    pub(in crate::host) fn settled(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        view: &View,
+        id: CallId,
+        ok: bool,
+    ) {
+        ctx.oracle.settled(id, ok);
+        for item in self.passed.remove(&id).unwrap_or_default() {
+            self.unhold(ctx, view, item);
+        }
+        self.wait_over(ctx, view, id);
     }
 
     pub(in crate::host) fn send_call(
@@ -104,6 +120,8 @@ impl Member {
         self.callee.handle(ctx.now, event, &mut effects);
         if let Some(CalleeEffect::Run(call)) = effects.first() {
             self.took = Some(call.id);
+            self.taken.insert(call.id, call.target);
+            ctx.oracle.wait_again(call.id);
         }
         self.todo.extend(effects.into_iter().map(Todo::Callee));
         self.pump(ctx, view);
@@ -118,9 +136,14 @@ impl Member {
         match effect {
             CalleeEffect::Run(call) => self.run(ctx, view, self.id, call),
             CalleeEffect::Answer(to, id, answer) => {
+                self.taken.remove(&id);
+                if matches!(answer, Answer::Ran(_) | Answer::Failed(_)) {
+                    ctx.oracle.wait_over(id);
+                }
                 self.send(ctx, view, to, Message::Answer(id, answer), Room::Answer);
             }
             CalleeEffect::TellEnd(to, id, actor) => {
+                ctx.oracle.wait_over(id);
                 let cause = self.ends.get(&actor).copied().unwrap_or(Cause::Released);
                 let (actor, message) = (actor.to_string(), cause.to_string());
                 let answer = Answer::Failed(Error::Died { actor, cause, message });
@@ -129,17 +152,23 @@ impl Member {
         }
     }
 
+    /// The id of a new call.
+    pub(in crate::host) fn new_call(&mut self) -> CallId {
+        CallId { node: self.id, seq: self.next() }
+    }
+
     /// Calls an actor.
+    #[expect(clippy::too_many_arguments, reason = "a call has so many parts")]
     pub(in crate::host) fn submit(
         &mut self,
         ctx: &mut Ctx<'_>,
         view: &View,
+        id: CallId,
         caller: ActorId,
         target: (ActorId, bool),
         retries: Tries,
         body: Body,
     ) {
-        let id = CallId { node: self.id, seq: self.next() };
         ctx.shared.note(|| format!("{id}: {caller} calls {} retries {retries:?}", target.0));
         ctx.oracle.submitted(id, retries);
         for (item, _) in &body.refs {

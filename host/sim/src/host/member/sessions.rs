@@ -102,6 +102,7 @@ impl Member {
                 if ctx.flaw != Some(Flaw::ForgetLost) {
                     self.caller(ctx, view, CallerEvent::SessionLost(peer));
                 }
+                self.groups_lost(ctx, view, peer);
             }
             Effect::Room => {}
         }

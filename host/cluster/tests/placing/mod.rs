@@ -1,0 +1,5 @@
+//! Where actors go, and how a node is taken out of use.
+
+mod drain;
+mod strategies;
+mod waiting;

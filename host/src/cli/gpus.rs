@@ -1,0 +1,64 @@
+//! The GPUs of a node, as options.
+
+use clap::builder::FalseyValueParser;
+use host_core::placement::GPUS;
+use host_core::resources::Amount;
+use host_gpu::Wanted;
+
+use super::failure::Failure;
+use crate::node::Config;
+use crate::worker::{self, Workers};
+
+/// What GPUs the node has.
+#[derive(clap::Args, Debug, Default)]
+pub(super) struct GpuOptions {
+    /// GPUs that actors can reserve [default: the machine's]
+    #[arg(long, value_name = "N", env = "GREENROOM_GPUS")]
+    gpus: Option<usize>,
+    /// Count Vulkan drivers that compute on the processor as GPUs too
+    #[arg(long, env = "GREENROOM_SOFTWARE_GPU", value_parser = FalseyValueParser::new())]
+    software_gpu: bool,
+}
+
+impl GpuOptions {
+    /// Whether they say something about GPUs.
+    pub(super) fn are_given(&self) -> bool {
+        self.gpus.is_some() || self.software_gpu
+    }
+
+    /// Finds the GPUs of this machine and adds them to what the node has. What
+    /// opens their drivers is a process of its own.
+    pub(super) async fn find(&self, config: &mut Config) -> Result<(), Failure> {
+        let listed = config.resources.get(GPUS);
+        let asked = self.gpus.or_else(|| {
+            (listed != Amount::ZERO).then(|| usize::try_from(listed.floor()).unwrap_or(usize::MAX))
+        });
+        if asked == Some(0) {
+            config.resources.set(GPUS, Amount::ZERO);
+            return Ok(());
+        }
+        let wanted = Wanted::with_software(self.software_gpu);
+        let program = std::env::current_exe()
+            .map_err(|error| Failure::set_up(format!("this program's file: {error}")))?;
+        let found = Workers::start(worker::Config { program, wanted, most: asked }).await;
+        let workers = match found {
+            Ok(workers) => workers,
+            Err(error) if asked.is_some() => return Err(Failure::set_up(error)),
+            Err(error) => {
+                tracing::warn!(error, "the machine's GPUs are not used");
+                return Ok(());
+            }
+        };
+        let found = workers.gpus().len();
+        if let Some(asked) = asked.filter(|asked| *asked > found) {
+            let software = if self.software_gpu { "" } else { " (--software-gpu counts others)" };
+            return Err(Failure::set_up(format!(
+                "{asked} GPUs are asked for, and this machine has {found} that Vulkan knows\
+                 {software}"
+            )));
+        }
+        config.resources.set(GPUS, Amount::whole(found as u64).unwrap_or_default());
+        config.workers = (found > 0).then_some(workers);
+        Ok(())
+    }
+}
