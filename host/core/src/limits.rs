@@ -140,6 +140,10 @@ pub const JOB_END_TIME: Duration = Duration::from_secs(10);
 /// more.
 pub const CANARY_TIME: Duration = Duration::from_secs(2);
 
+/// How long a node has to compile the code of that actor, once in its life: a
+/// hundred times what that takes.
+pub const CANARY_COMPILE_TIME: Duration = Duration::from_secs(10);
+
 /// How long what was found of a node's health stands: probes that come more
 /// often cost nothing.
 pub const HEALTH_AGE: Duration = Duration::from_secs(1);

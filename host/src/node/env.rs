@@ -90,11 +90,12 @@ impl Env for Inner {
         if actor.spec.name.is_some() {
             self.names.lock().release(id);
         }
-        let removed = self.actors.lock().remove(&id);
         let is_canary = self.is_canary(actor);
         if !is_canary {
+            // First, so that who looks finds it alive or ended, never neither.
             self.ended.lock().push(actor.label.clone(), death);
         }
+        let removed = self.actors.lock().remove(&id);
         if !actor.spec.resources.is_empty() {
             let granted = self.ledger.lock().release(id);
             self.granted(&granted);
