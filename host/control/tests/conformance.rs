@@ -12,8 +12,6 @@ mod cases;
 mod embedded_only;
 #[path = "conformance/etcd.rs"]
 mod etcd_only;
-#[path = "conformance/etcd_process.rs"]
-mod etcd_process;
 #[path = "conformance/faults.rs"]
 mod faults;
 #[path = "conformance/fixture.rs"]

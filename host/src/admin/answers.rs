@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use host_core::resources::Resources;
+use host_core::id::Label;
+use host_core::resources::{Amount, Resources};
 use host_core::spec::Tries;
 use host_core::{ActorId, JobId};
 use host_proto::admin as proto;
@@ -11,6 +12,7 @@ use tonic::Status;
 use super::jobs::Entry;
 use super::{Inner, NodeSummary, cluster, limits, wire};
 use crate::actor::{Actor, State};
+use crate::node::GpuView;
 use crate::sandbox::Package;
 
 impl Inner {
@@ -96,6 +98,10 @@ impl Inner {
                 answer.jobs = jobs.into_iter().map(|(id, entry)| self.job(id, entry)).collect();
                 answer.more = more;
             }
+            proto::Kind::Gpus => {
+                let gpus = self.node.gpus().into_iter().enumerate();
+                answer.gpus = gpus.map(|(index, gpu)| self.gpu(index, gpu)).collect();
+            }
             proto::Kind::Unknown => {
                 return Err(Status::invalid_argument("this host knows no list of this kind"));
             }
@@ -124,6 +130,7 @@ impl Inner {
             answer.objects.extend(part.objects);
             answer.packages.extend(part.packages);
             answer.jobs.extend(part.jobs);
+            answer.gpus.extend(part.gpus);
             answer.more |= part.more;
             if let (Some(all), Some(part)) = (&mut answer.object_totals, part.object_totals) {
                 wire::add_object_totals(all, &part);
@@ -136,8 +143,29 @@ impl Inner {
         answer.objects.truncate(limit);
         answer.more |= first_of(&mut answer.jobs, limit, |job| job.id);
         answer.packages.sort_unstable_by(|a, b| (&a.id, a.node).cmp(&(&b.id, b.node)));
+        answer.gpus.sort_unstable_by_key(|gpu| (gpu.node, gpu.index));
         answer.unanswered = unanswered;
         Ok(answer)
+    }
+
+    /// A GPU in a list.
+    fn gpu(&self, index: usize, GpuView { gpu, holders }: GpuView) -> proto::Gpu {
+        let holder = |(label, share): (Label, Amount)| proto::GpuHolder {
+            actor: Some(wire::actor_id_to(label.id)),
+            class: label.class.to_string(),
+            share: share.as_f64(),
+        };
+        proto::Gpu {
+            node: self.about.id.0,
+            index: u32::try_from(index).unwrap_or(u32::MAX),
+            name: gpu.name,
+            kind: gpu.kind,
+            backend: gpu.backend,
+            driver: gpu.driver,
+            bus: gpu.bus.unwrap_or_default(),
+            memory_bytes: gpu.memory,
+            holders: holders.into_iter().map(holder).collect(),
+        }
     }
 
     /// An actor in a list.

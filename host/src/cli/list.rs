@@ -1,4 +1,6 @@
-//! `host list`: nodes, actors, objects, packages, jobs.
+//! `host list`: nodes, actors, objects, packages, jobs, GPUs.
+
+mod gpus;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +54,8 @@ enum Kind {
     Packages,
     /// Jobs that clients run.
     Jobs,
+    /// GPUs, and the actors that have reserved them.
+    Gpus,
 }
 
 /// What was found.
@@ -70,6 +74,7 @@ impl List {
             Kind::Objects => self.list(client, console, proto::Kind::Objects).await,
             Kind::Packages => self.list(client, console, proto::Kind::Packages).await,
             Kind::Jobs => self.list(client, console, proto::Kind::Jobs).await,
+            Kind::Gpus => self.list(client, console, proto::Kind::Gpus).await,
         })
     }
 
@@ -114,6 +119,7 @@ impl List {
             found.answer.objects.extend(page.objects);
             found.answer.packages.extend(page.packages);
             found.answer.jobs.extend(page.jobs);
+            found.answer.gpus.extend(page.gpus);
             found.answer.object_totals = page.object_totals;
             found.answer.unanswered = page.unanswered;
             found.answer.more = more;
@@ -126,7 +132,7 @@ impl List {
 }
 
 fn items(page: &proto::ListAnswer) -> usize {
-    page.actors.len() + page.objects.len() + page.packages.len() + page.jobs.len()
+    page.actors.len() + page.objects.len() + page.packages.len() + page.jobs.len() + page.gpus.len()
 }
 
 fn last_of(page: &proto::ListAnswer) -> Option<proto::Id> {
@@ -149,6 +155,9 @@ fn lines(objects: impl Iterator<Item = Json>) -> String {
 }
 
 fn for_people(list: &proto::ListAnswer, kind: proto::Kind) -> String {
+    if kind == proto::Kind::Gpus {
+        return gpus::for_people(&list.gpus);
+    }
     let mut rows = table();
     match kind {
         proto::Kind::Actors => rows.set_header([
@@ -157,7 +166,7 @@ fn for_people(list: &proto::ListAnswer, kind: proto::Kind) -> String {
         proto::Kind::Objects => rows.set_header(["OBJECT", "NODE", "SIZE"]),
         proto::Kind::Packages => rows.set_header(["PACKAGE", "NODE", "CLASSES", "DRIVER", "SDK"]),
         proto::Kind::Jobs => rows.set_header(["JOB", "NODE", "OWNER", "WHAT", "ACTORS", "AGE"]),
-        proto::Kind::Unknown => &mut rows,
+        proto::Kind::Gpus | proto::Kind::Unknown => &mut rows,
     };
     for actor in &list.actors {
         let why = match actor.why.is_empty() {
@@ -265,6 +274,7 @@ fn for_programs(list: &proto::ListAnswer) -> String {
     let all = all.chain(list.objects.iter().map(object)).chain(list.packages.iter().map(package));
     lines(
         all.chain(list.jobs.iter().map(job))
+            .chain(list.gpus.iter().map(gpus::for_programs))
             .chain(rest)
             .chain(list.unanswered.iter().map(unanswered)),
     )

@@ -15,6 +15,7 @@ mod client;
 mod completions;
 mod config;
 mod console;
+mod control;
 mod diagnostics;
 mod explain;
 mod failure;

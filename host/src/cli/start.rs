@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use host_control::EtcdOptions;
 use host_core::{ClusterId, NodeId};
 use host_identity::{JoinToken, Kind, Name, Order, Uses};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::console::{Console, Format};
+use super::control::ControlOptions;
 use super::failure::Failure;
 use super::login::TokenOptions;
 use super::options::{CacheOptions, GrantOptions, ResourceOptions, TraceOptions};
@@ -22,9 +22,6 @@ use super::{Global, interrupt, places, runtime};
 use crate::admin::lines::Lines;
 use crate::cluster::{self, Host};
 use crate::node::Config;
-
-/// What the keys of a cluster begin with in an etcd.
-const ETCD_NAMESPACE: &str = "greenroom/";
 
 /// How long the first host's token lets others join.
 const FIRST_TOKEN_TIME: Duration = Duration::from_secs(24 * 60 * 60);
@@ -76,10 +73,8 @@ struct ClusterOptions {
     /// Where others reach it [default: where it listens]
     #[arg(long, value_name = "HOST:PORT", env = "GREENROOM_ADVERTISE")]
     advertise: Option<String>,
-    /// The control store, such as etcd://a:2379,b:2379 [default: the first
-    /// node's own]
-    #[arg(long, value_name = "URL", env = "GREENROOM_CONTROL")]
-    control: Option<String>,
+    #[command(flatten)]
+    control: ControlOptions,
 }
 
 const EXAMPLES: &str = "\
@@ -100,24 +95,6 @@ impl ClusterOptions {
             (None | Some(_), None) => Ok(None),
             (None, Some(_)) => Err(Failure::usage("a token is for --join HOST:PORT")),
         }
-    }
-
-    /// The etcd, if one is given.
-    fn etcd(&self) -> Result<Option<EtcdOptions>, Failure> {
-        let Some(url) = &self.control else { return Ok(None) };
-        let Some(members) = url.strip_prefix("etcd://") else {
-            return Err(Failure::usage(format!(
-                "--control {url:?}: it has to be etcd://HOST:PORT,HOST:PORT"
-            )));
-        };
-        let endpoints = members.split(',').map(|member| format!("http://{member}"));
-        Ok(Some(EtcdOptions {
-            endpoints: endpoints.collect(),
-            namespace: ETCD_NAMESPACE.into(),
-            tls: None,
-            user: None,
-            cluster: None,
-        }))
     }
 }
 
@@ -150,7 +127,18 @@ impl Start {
             )));
         }
         let (cluster, stopping, runtime) = (&self.cluster, interrupt::watch()?, runtime()?);
-        runtime.block_on(self.resources.gpus.find(&mut config))?;
+        let found = runtime.block_on(async {
+            // A driver may take its time. Dropping the search ends its process.
+            tokio::select! {
+                () = stopping.cancelled() => None,
+                found = self.resources.gpus.find(&mut config) => Some(found),
+            }
+        });
+        let Some(found) = found else {
+            runtime.shutdown_background();
+            return Ok(());
+        };
+        found?;
         let config = cluster::Config {
             node: config,
             lines,
@@ -159,7 +147,7 @@ impl Start {
             listen: self.listen,
             advertise: cluster.advertise.clone(),
             join: cluster.join()?,
-            etcd: cluster.etcd()?,
+            etcd: cluster.control.etcd()?,
         };
         let spans = {
             let _within = runtime.enter();

@@ -34,7 +34,7 @@ use tokio::sync::Notify;
 
 pub use cluster::Bulk;
 pub use config::Config;
-pub use view::{ObjectTotals, Page};
+pub use view::{GpuView, ObjectTotals, Page};
 
 use crate::actor::{Actor, Role, Snapshot};
 use crate::meters::{Count, Meters};

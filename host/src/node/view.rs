@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host_core::id::Label;
-use host_core::resources::Resources;
+use host_core::resources::{Amount, Resources};
 use host_core::waits::Waiter;
 use host_core::{ActorId, JobId, NodeId, ObjectId, PackageId, limits};
 
 use super::Node;
 use crate::actor::Actor;
 use crate::meters::Meters;
-use crate::sandbox::{Package, Room};
+use crate::sandbox::{Gpu, Package, Room};
 
 /// A part of a list, in the order of ids.
 pub struct Page<T> {
@@ -20,6 +20,15 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Whether more follow.
     pub more: bool,
+}
+
+/// A GPU of a node.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GpuView {
+    /// What it is.
+    pub gpu: Gpu,
+    /// Who has reserved how much of it, in the order of their ids.
+    pub holders: Vec<(Label, Amount)>,
 }
 
 /// What objects there are on a node.
@@ -115,6 +124,22 @@ impl Node {
             Waiter::Call(object) => format!("the call for {object}"),
         };
         shown.into_iter().map(words).collect()
+    }
+
+    /// The node's GPUs, and who has reserved them.
+    pub fn gpus(&self) -> Vec<GpuView> {
+        let Some(workers) = &self.0.config.workers else { return Vec::new() };
+        let view = |gpu: &Gpu| GpuView { gpu: gpu.clone(), holders: Vec::new() };
+        let mut gpus: Vec<GpuView> = workers.gpus().iter().map(view).collect();
+        let held: Vec<_> = self.0.ledger.lock().gpu_holders().collect();
+        for (id, index, share) in held {
+            // One that has just ended is none any more.
+            if let (Some(gpu), Some(actor)) = (gpus.get_mut(index), self.actor(id)) {
+                gpu.holders.push((actor.label.clone(), share));
+            }
+        }
+        gpus.iter_mut().for_each(|gpu| gpu.holders.sort_unstable_by_key(|(label, _)| label.id));
+        gpus
     }
 
     /// A package that is loaded.

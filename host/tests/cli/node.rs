@@ -1,12 +1,17 @@
 //! `host start`, and the commands that are its clients.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Outcome, command, counter, outcome, probe};
+use crate::harness::{Outcome, command, counter, outcome, probe, workspace};
+
+/// For a host to begin, on a busy machine.
+const START_MAX: Duration = Duration::from_secs(60);
 
 /// A node of its own, ended with the test.
 pub(crate) struct Node {
@@ -21,12 +26,29 @@ impl Node {
         Node::start_in(tempfile::tempdir().expect("a folder"), args)
     }
 
+    /// With the GPUs of the driver for tests.
+    pub(crate) fn start_with_gpus(args: &[&str]) -> Node {
+        let vulkan = host_toolchain::find_vulkan(&workspace());
+        let vulkan = vulkan.unwrap_or_else(|missing| panic!("{missing}"));
+        let environment = vulkan.environment().expect("the driver has a folder");
+        let folder = tempfile::tempdir().expect("a folder");
+        Node::start_as(folder, &[&["--software-gpu"], args].concat(), environment)
+    }
+
     fn start_in(folder: tempfile::TempDir, args: &[&str]) -> Node {
+        Node::start_as(folder, args, Vec::new())
+    }
+
+    fn start_as(
+        folder: tempfile::TempDir,
+        args: &[&str],
+        environment: Vec<(&'static str, OsString)>,
+    ) -> Node {
         let mut start = command(["start", "--listen", "127.0.0.1:0", "--format", "json"]);
         let name = ["--name", "alpha"];
         start.args(name.iter().filter(|_| !args.contains(&"--name")));
         start.args(["--max-actors", "50"]).args(args);
-        start.arg("--data-dir").arg(folder.path().join("data"));
+        start.arg("--data-dir").arg(folder.path().join("data")).envs(environment);
         let mut process = start.stdout(Stdio::piped()).spawn().expect("the program can be run");
         let mut stdout = BufReader::new(process.stdout.take().expect("piped"));
         let mut line = String::new();
@@ -294,10 +316,68 @@ fn the_first_node_makes_tokens_and_says_what_it_cannot_do() {
 }
 
 #[test]
+fn gpus_are_listed_with_who_holds_them() {
+    let none = Node::start(&["--gpus", "0"]);
+    assert_eq!(none.json(&["list", "gpus"]), Vec::<Value>::new());
+    let node = Node::start_with_gpus(&["--gpus", "2"]);
+    let gpus = node.json(&["list", "gpus"]);
+    assert_eq!(gpus.len(), 2);
+    for (index, gpu) in gpus.iter().enumerate() {
+        assert_eq!((&gpu["node"], &gpu["index"]), (&node.ready["node"], &json!(index)));
+        assert_eq!((&gpu["kind"], &gpu["backend"]), (&json!("software"), &json!("vulkan")));
+        assert!(gpu["name"].as_str().is_some_and(|name| name.contains("llvmpipe")), "{gpu}");
+        assert!(gpu["memory_bytes"].as_u64().is_some_and(|bytes| bytes > 1 << 20), "{gpu}");
+        assert_eq!(gpu["holders"], json!([]));
+    }
+    outcome(&mut node.probe(&["--", "stay-on-gpu"])).ok();
+    let id = node.json(&["get", "actor", "half"])[0]["id"].clone();
+    let gpus = node.json(&["list", "gpus"]);
+    assert_eq!(gpus[0]["holders"], json!([{"actor": id, "class": "Probe", "share": 0.5}]));
+    assert_eq!(gpus[1]["holders"], json!([]));
+    let shown = node.run(&["list", "gpus"]);
+    let id = id.as_str().expect("a text");
+    assert!(shown.ok().contains(&format!("Probe {id} (0.5)")), "{shown:?}");
+}
+
+/// The search for GPUs hangs in a driver; nobody has to wait for that.
+#[test]
+fn a_start_that_looks_for_gpus_can_be_interrupted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Opening it takes until somebody writes to it, which nobody does.
+    let driver = folder.path().join("driver.json");
+    assert!(Command::new("mkfifo").arg(&driver).status().expect("mkfifo runs").success());
+    let mut start = command(["start", "--listen", "127.0.0.1:0", "--data-dir"]);
+    let vulkan = host_toolchain::find_vulkan(&workspace());
+    let vulkan = vulkan.unwrap_or_else(|missing| panic!("{missing}"));
+    start.arg(folder.path().join("data")).envs(vulkan.environment().expect("a folder"));
+    start.env("VK_DRIVER_FILES", &driver).env("VK_ICD_FILENAMES", &driver);
+    let mut host = start.stdout(Stdio::piped()).spawn().expect("it runs");
+    let begun = Instant::now();
+    let searches = || {
+        // It is started by a thread of its own.
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", host.id())).expect("it runs");
+        tasks.flatten().any(|task| {
+            std::fs::read_to_string(task.path().join("children"))
+                .is_ok_and(|children| !children.trim().is_empty())
+        })
+    };
+    while !searches() {
+        assert!(begun.elapsed() < START_MAX, "it does not look for GPUs");
+        std::thread::yield_now();
+    }
+    let stopped = Instant::now();
+    let id = host.id().to_string();
+    assert!(Command::new("kill").args(["-s", "TERM", &id]).status().expect("kill").success());
+    assert_eq!(host.wait().expect("it ends").code(), Some(0));
+    assert!(stopped.elapsed() < Duration::from_secs(10), "{:?}", stopped.elapsed());
+}
+
+#[test]
 fn a_start_that_makes_no_sense_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     for (args, why) in [
         (["--control", "http://a:1"], "etcd://"),
+        (["--control-ca", "/nowhere"], "--control etcds://"),
         (["--listen", "0.0.0.0:0"], "--advertise"),
         (["--labels", "zone"], "NAME=VALUE"),
         (["--token", "GR1nonsense"], "token"),

@@ -1,8 +1,10 @@
 //! Builds guests for tests, by the compiler that users' actors are built with,
-//! so that plain `cargo test` is all it takes.
+//! so that plain `cargo test` is all it takes; and starts etcd for them.
 //!
 //! Apart from the tests that use it, since some of them link the whole host
 //! and others must not.
+
+pub mod etcd;
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -12,7 +12,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use tempfile::TempDir;
 use tonic::transport::Endpoint;
 
-use crate::etcd_process::{EtcdProcess, Member, PORT_ATTEMPTS, Start, free_address};
+use test_builds::etcd::{EtcdProcess, Member, PORT_ATTEMPTS, Start, free_address};
 use crate::fixture::{etcd_options, get, key, next, put, soon, watch};
 
 /// Three members, each with a folder and addresses that stay.

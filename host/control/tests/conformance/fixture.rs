@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Endpoint, Server};
 
-use crate::etcd_process::EtcdProcess;
+use test_builds::etcd::EtcdProcess;
 use crate::proxy::Proxy;
 
 /// Which store.

@@ -68,6 +68,14 @@ impl<H: Copy + Eq + Hash> Devices<H> {
         self.held.get(&holder).map_or(&[], Vec::as_slice)
     }
 
+    /// Everybody who is on a device, in no order: who, on which, and how much
+    /// of it.
+    pub(super) fn holders(&self) -> impl Iterator<Item = (H, usize, Amount)> {
+        self.held.iter().flat_map(|(holder, held)| {
+            held.iter().map(|(device, amount)| (*holder, *device, *amount))
+        })
+    }
+
     /// Whole devices for the whole ones, and for the rest the fullest that has
     /// room.
     fn choose(&self, asked: Amount) -> Option<Vec<(usize, Amount)>> {

@@ -208,6 +208,12 @@ impl<H: Copy + Eq + Hash + fmt::Display> Ledger<H> {
         self.devices.of(actor)
     }
 
+    /// Who holds which GPUs, in no order: the actor, the GPU's place among the
+    /// node's, and how much of it.
+    pub fn gpu_holders(&self) -> impl Iterator<Item = (H, usize, Amount)> {
+        self.devices.holders()
+    }
+
     /// The first thing that a request is short of at this moment.
     fn shortage(&self, asked: &Resources) -> Option<Shortage> {
         let shortage = asked.first_shortage(&self.front.spare);

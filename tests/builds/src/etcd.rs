@@ -14,48 +14,63 @@ const START_MAX: Duration = Duration::from_secs(60);
 /// Ports are asked of the kernel and then passed to etcd, which cannot ask
 /// itself. Another process may take one in between: only then, when etcd says
 /// that the address is in use, others are tried.
-pub(crate) const PORT_ATTEMPTS: usize = 10;
+pub const PORT_ATTEMPTS: usize = 10;
 
 /// A running etcd; killed by its handle when it is dropped, also by a panic.
-pub(crate) struct EtcdProcess {
+pub struct EtcdProcess {
     child: Child,
     client: SocketAddr,
 }
 
 /// How a member of several is started.
-pub(crate) struct Member<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) client: SocketAddr,
-    pub(crate) peer: SocketAddr,
-    /// `a=http://…,b=http://…`
-    pub(crate) cluster: &'a str,
+pub struct Member<'a> {
+    /// Its name among them.
+    pub name: &'a str,
+    /// Where it serves clients.
+    pub client: SocketAddr,
+    /// Where it serves the others.
+    pub peer: SocketAddr,
+    /// All of them: `a=http://…,b=http://…`
+    pub cluster: &'a str,
 }
 
 /// What became of a start.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Start {
+pub enum Start {
+    /// It serves.
     Ready,
+    /// Others are to be tried.
     AddressInUse,
 }
 
 /// The program. Without it the tests fail, and say how to get it.
 fn program() -> PathBuf {
-    host_toolchain::find_etcd(Path::new(env!("CARGO_MANIFEST_DIR")))
-        .unwrap_or_else(|error| panic!("{error}"))
+    host_toolchain::find_etcd(&crate::workspace()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// An address that was free a moment ago.
-pub(crate) fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+///
+/// # Panics
+/// If loopback has none.
+pub fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
+    listener.local_addr().expect("it is bound")
 }
 
 impl EtcdProcess {
     /// Starts etcd alone on the data of a folder.
-    pub(crate) fn start(data: &Path) -> EtcdProcess {
+    ///
+    /// # Panics
+    /// If there is none, or it does not start.
+    pub fn start(data: &Path) -> EtcdProcess {
         EtcdProcess::start_with(data, &[])
     }
 
-    pub(crate) fn start_with(data: &Path, arguments: &[&str]) -> EtcdProcess {
+    /// The same with further arguments of etcd's.
+    ///
+    /// # Panics
+    /// If there is none, or it does not start.
+    pub fn start_with(data: &Path, arguments: &[&str]) -> EtcdProcess {
         for _ in 0..PORT_ATTEMPTS {
             let peer = free_address();
             let cluster = format!("default=http://{peer}");
@@ -72,7 +87,10 @@ impl EtcdProcess {
 
     /// Starts a member of several, and does not wait: it is ready once most of
     /// them are there.
-    pub(crate) fn spawn(
+    ///
+    /// # Panics
+    /// If there is none, or it cannot be run.
+    pub fn spawn(
         data: &Path,
         member: &Member<'_>,
         arguments: &[&str],
@@ -108,9 +126,11 @@ impl EtcdProcess {
         (EtcdProcess { child, client: member.client }, said)
     }
 
-    /// Waits until it is ready or an address is taken; panics with what it
-    /// said if it ends otherwise.
-    pub(crate) fn wait(&self, said: &mpsc::Receiver<String>) -> Start {
+    /// Waits until it is ready or an address is taken.
+    ///
+    /// # Panics
+    /// With what it said, if it ends otherwise.
+    pub fn wait(&self, said: &mpsc::Receiver<String>) -> Start {
         let mut all = String::new();
         loop {
             match said.recv_timeout(START_MAX) {
@@ -122,18 +142,23 @@ impl EtcdProcess {
         }
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    /// Where its clients reach it.
+    pub fn address(&self) -> SocketAddr {
         self.client
     }
 
-    pub(crate) fn endpoint(&self) -> String {
+    /// The same as a URL, without TLS.
+    pub fn endpoint(&self) -> String {
         format!("http://{}", self.client)
     }
 
     /// Stops or goes on, by a signal.
-    pub(crate) fn signal(&self, name: &str) {
+    ///
+    /// # Panics
+    /// If it is no more.
+    pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        let status = Command::new("kill").args(["-s", name, &pid]).status().unwrap();
+        let status = Command::new("kill").args(["-s", name, &pid]).status().expect("kill can be run");
         assert!(status.success(), "kill -s {name} {pid}: {status}");
     }
 }
