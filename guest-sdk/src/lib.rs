@@ -107,7 +107,7 @@ pub use get::{AnyRef, Gettable, get, get_timeout, wait};
 pub use greenroom_macros::{actor, driver};
 pub use handle::Handle;
 pub use object::{ObjectRef, cancel, put};
-pub use options::{MemorySize, Options};
+pub use options::{Isolation, MemorySize, Options};
 pub use pool::ActorPool;
 
 /// Everything a program with actors usually needs: `use greenroom::prelude::*;`

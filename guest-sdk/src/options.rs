@@ -25,6 +25,20 @@ pub struct ActorOptions {
     pub name: Option<String>,
     pub namespace: Option<String>,
     pub detached: Option<bool>,
+    pub isolation: Option<Isolation>,
+}
+
+/// What is between an actor and others, besides the sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// Nothing: it runs in its node's process. The default: a call costs
+    /// microseconds.
+    Shared,
+    /// A process of its own: a flaw in the engine that it could use would give
+    /// it no other actor's memory. A call costs tens of microseconds, and
+    /// starting tens of milliseconds. Actors that compute on a GPU always have
+    /// one.
+    Process,
 }
 
 /// Which of several nodes that would do.
@@ -60,6 +74,7 @@ impl ActorOptions {
             name: self.name.or(others.name),
             namespace: self.namespace.or(others.namespace),
             detached: self.detached.or(others.detached),
+            isolation: self.isolation.or(others.isolation),
         }
     }
 }
@@ -249,6 +264,11 @@ impl<A: Actor> Options<A> {
     /// The actor outlives its job and its handles, until it is killed.
     pub fn detached(self) -> Self {
         self.set(|options| options.detached = Some(true))
+    }
+
+    /// What is between the actor and others, besides the sandbox.
+    pub fn isolation(self, isolation: Isolation) -> Self {
+        self.set(|options| options.isolation = Some(isolation))
     }
 
     /// If the name is taken, answer the actor that has it; the constructor's

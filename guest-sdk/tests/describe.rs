@@ -24,7 +24,8 @@ struct Library {
     max_pending_calls = 100,
     name = "library",
     namespace = "town",
-    detached
+    detached,
+    isolation = "process"
 )]
 impl Library {
     fn new(name: String, mut size: usize) -> std::io::Result<Self> {
@@ -103,6 +104,7 @@ fn a_class_describes_its_options() {
     assert_eq!(options.name.as_deref(), Some("library"));
     assert_eq!(options.namespace.as_deref(), Some("town"));
     assert_eq!(options.detached, Some(true));
+    assert_eq!(options.isolation, Some(greenroom::Isolation::Process));
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod gpu;
 mod grants;
 mod guard;
 mod hostile;
+mod isolation;
 mod logs;
 mod names;
 mod placing;

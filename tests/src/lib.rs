@@ -14,5 +14,6 @@ mod world;
 pub use lines::{Line, Lines};
 pub use values::{Args, Later};
 pub use world::{
-    Actor, Object, Package, World, check, check_alone, check_gpu, check_with, spawn_in, until,
+    Actor, Object, Package, World, check, check_alone, check_apart, check_gpu, check_with,
+    spawn_in, until,
 };

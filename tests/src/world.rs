@@ -1,6 +1,7 @@
 //! A node for one test, and typed calls to its actors.
 
 use std::marker::PhantomData;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Weak};
@@ -92,12 +93,23 @@ pub fn check_gpu<F: Future<Output = ()>>(
     gpus: usize,
     test: impl FnOnce(World) -> F + Send + 'static,
 ) {
+    let wanted = worker::Gpus { wanted: Wanted::GpusAndSoftware, most: Some(gpus) };
+    with_workers(gpu::program(), Some(wanted), gpus, test);
+}
+
+/// Like [`check_gpu`], without a GPU: for actors that ask for a process.
+pub fn check_apart<F: Future<Output = ()>>(test: impl FnOnce(World) -> F + Send + 'static) {
+    with_workers(test_builds::build_host(), None, 0, test);
+}
+
+fn with_workers<F: Future<Output = ()>>(
+    program: PathBuf,
+    wanted: Option<worker::Gpus>,
+    gpus: usize,
+    test: impl FnOnce(World) -> F + Send + 'static,
+) {
     let _alone = PROCESS.write();
-    let config = worker::Config {
-        program: gpu::program(),
-        wanted: Wanted::GpusAndSoftware,
-        most: Some(gpus),
-    };
+    let config = worker::Config { program, gpus: wanted };
     bounded_async(async move || {
         let workers = Workers::start(config).await.expect("a worker process starts");
         assert_eq!(workers.gpus().len(), gpus, "the driver for tests has two devices");

@@ -32,7 +32,7 @@ use syn::parse_macro_input;
 /// `#[actor(cpus = 0.5, gpus = 1, memory = "256MiB", resources(tpu = 2),
 /// strategy = "spread", labels = "zone=a, !slow", max_restarts = 3, max_retries = 1,
 /// max_concurrency = 100, max_pending_calls = 1000, name = "hits",
-/// namespace = "web", detached)]`. A strategy is `"pack"`, `"spread"`,
+/// namespace = "web", detached, isolation = "process")]`. A strategy is `"pack"`, `"spread"`,
 /// `"on-node NAME"` or `"near-node NAME"`.
 #[proc_macro_attribute]
 pub fn actor(attribute: TokenStream, item: TokenStream) -> TokenStream {

@@ -7,7 +7,7 @@ use syn::punctuated::Punctuated;
 use syn::{Error, Ident, Lit, LitStr, Result, Token, parenthesized};
 
 const KNOWN: &str = "cpus, gpus, memory, resources(…), strategy, labels, max_restarts, \
-     max_retries, max_concurrency, max_pending_calls, name, namespace, detached";
+     max_retries, max_concurrency, max_pending_calls, name, namespace, detached, isolation";
 
 /// The options of a class, each absent or given once.
 #[derive(Default)]
@@ -27,6 +27,8 @@ pub(crate) struct Options {
     name: Option<String>,
     namespace: Option<String>,
     detached: Option<bool>,
+    /// The path of a variant.
+    isolation: Option<TokenStream>,
 }
 
 impl Parse for Options {
@@ -68,6 +70,7 @@ impl Options {
             }
             "name" => self.name = Some(text(key, &Value::parse(key, input)?)?),
             "namespace" => self.namespace = Some(text(key, &Value::parse(key, input)?)?),
+            "isolation" => self.isolation = Some(isolation(key, &Value::parse(key, input)?)?),
             "detached" => self.detached = Some(flag(key, input)?),
             _ => {
                 let message = format!("no option is called `{key}`; there are: {KNOWN}");
@@ -95,6 +98,7 @@ impl Options {
         let name = optional(self.name.as_ref().map(owned));
         let namespace = optional(self.namespace.as_ref().map(owned));
         let detached = optional(self.detached);
+        let isolation = optional(self.isolation.as_ref());
         quote! {
             ::greenroom::__private::ActorOptions {
                 cpus: #cpus,
@@ -110,6 +114,7 @@ impl Options {
                 name: #name,
                 namespace: #namespace,
                 detached: #detached,
+                isolation: #isolation,
             }
         }
     }
@@ -212,6 +217,16 @@ fn strategy(key: &Ident, value: &Value) -> Result<TokenStream> {
             Ok(quote!(#path::NearNode(::std::string::String::from(#node))))
         }
         _ => Err(value.wrong(key, wanted)),
+    }
+}
+
+/// `"shared"` or `"process"`.
+fn isolation(key: &Ident, value: &Value) -> Result<TokenStream> {
+    let path = quote!(::greenroom::Isolation);
+    match text(key, value)?.as_str() {
+        "shared" => Ok(quote!(#path::Shared)),
+        "process" => Ok(quote!(#path::Process)),
+        _ => Err(value.wrong(key, "\"shared\" or \"process\"")),
     }
 }
 

@@ -20,7 +20,7 @@ use super::{AfterKill, CallLimits, IfExists};
 use crate::class::Class;
 use crate::context::Identity;
 use crate::error::{Cause, Death, Error, Failure, Result, Trap};
-use crate::options::{ActorOptions, Strategy};
+use crate::options::{ActorOptions, Isolation, Strategy};
 
 pub(crate) fn spawn(
     class: &'static Class,
@@ -50,12 +50,21 @@ pub(crate) fn spawn(
         name: options.name.as_deref(),
         namespace: options.namespace.as_deref(),
         detached: options.detached,
+        isolation: options.isolation.map(isolation),
     };
     let exists = match exists {
         IfExists::Refuse => actors::IfExists::Refuse,
         IfExists::Get => actors::IfExists::Get,
     };
     Ok(actors::spawn(class.name, args, options, exists)?)
+}
+
+/// An isolation, as the contract has it.
+pub(super) fn isolation(isolation: Isolation) -> actors::Isolation {
+    match isolation {
+        Isolation::Shared => actors::Isolation::Shared,
+        Isolation::Process => actors::Isolation::Process,
+    }
 }
 
 pub(crate) fn lookup(name: &str, namespace: Option<&str>) -> Result<RawHandle> {

@@ -128,6 +128,20 @@ pub const SPILL_WAIT: Duration = Duration::from_secs(30);
 /// disk (Ray's threshold).
 pub const SPILL_PERCENT: u64 = 80;
 
+/// Processes of actors that a node has at once, those that wait for an actor
+/// included: each takes some tens of MB before its actor takes anything.
+/// Further actors wait.
+pub const WORKERS: usize = 256;
+
+/// Memory that a worker process may take besides its actor's own and its
+/// share of a GPU's: for the program, the code of its package, and a driver that
+/// compiles shaders.
+pub const WORKER_MEMORY_BYTES: u64 = 1 << 30;
+
+/// How often the memory of a worker process is looked at. What takes more than
+/// it may takes it for this long: some hundred MB.
+pub const WORKER_MEMORY_LOOK: Duration = Duration::from_millis(100);
+
 /// Objects smaller than this never go to disk: the file would cost more than
 /// the memory.
 pub const SPILL_OBJECT_BYTES: usize = INLINE_RESULT_BYTES;

@@ -1,6 +1,8 @@
 //! What an actor asks for: its options as given, and as they hold once class,
 //! call site and defaults are put together.
 
+use std::fmt;
+
 use crate::error::Error;
 use crate::limits;
 use crate::placement::{GPUS, Request, Selector, Strategy};
@@ -22,6 +24,25 @@ pub enum Tries {
     AtMost(u32),
     /// As many as it takes.
     Unbounded,
+}
+
+/// What is between an actor and others, besides the sandbox.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Isolation {
+    /// Nothing: it runs in its node's process.
+    #[default]
+    Shared,
+    /// A process of its own.
+    Process,
+}
+
+impl fmt::Display for Isolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Isolation::Shared => "shared",
+            Isolation::Process => "process",
+        })
+    }
 }
 
 /// Options as a class or a call site gives them; absent ones are inherited.
@@ -54,6 +75,8 @@ pub struct Options {
     pub namespace: Option<String>,
     /// Whether it outlives its job and its handles.
     pub detached: Option<bool>,
+    /// What is between it and other actors.
+    pub isolation: Option<Isolation>,
 }
 
 /// An actor's options, checked and complete.
@@ -81,6 +104,8 @@ pub struct ActorSpec {
     pub namespace: String,
     /// Whether it outlives its job and its handles.
     pub detached: bool,
+    /// What is between it and other actors.
+    pub isolation: Isolation,
 }
 
 /// The namespace of names that give none.
@@ -114,6 +139,7 @@ impl Options {
             name: self.name.or_else(|| base.name.clone()),
             namespace: self.namespace.or_else(|| base.namespace.clone()),
             detached: self.detached.or(base.detached),
+            isolation: self.isolation.or(base.isolation),
         }
     }
 
@@ -153,6 +179,7 @@ impl Options {
             name: self.name,
             namespace,
             detached: self.detached.unwrap_or(false),
+            isolation: self.isolation.unwrap_or_default(),
         })
     }
 

@@ -129,6 +129,7 @@ impl Device {
 
     /// Calls wgpu; its errors go to the guest's scopes.
     pub(crate) fn call<R>(&self, call: impl FnOnce(&wgpu::Device, &wgpu::Queue) -> R) -> Result<R> {
+        usable(&self.lost)?;
         let (answer, errors) = caught(|| call(&self.wgpu, &self.queue))?;
         errors.into_iter().for_each(|error| self.report(error));
         Ok(answer)
@@ -154,6 +155,7 @@ impl Device {
         &self,
         call: impl FnOnce(&wgpu::Device) -> R + Send + 'static,
     ) -> Result<(R, Vec<Error>)> {
+        usable(&self.lost)?;
         let device = self.wgpu.clone();
         let answer = self.jobs.run(move || caught(|| call(&device)))?;
         let Ok(answer) = tokio::time::timeout(self.grant.timeout(), answer).await else {
@@ -206,7 +208,7 @@ impl Device {
         }
         let _waiting = self.poller.waiting();
         match tokio::time::timeout(self.grant.timeout(), answer).await {
-            Ok(answer) => Ok(answer.ok()),
+            Ok(answer) => usable(&self.lost).map(|()| answer.ok()),
             Err(_) => bail!("work on the GPU was not done after {:?}", self.grant.timeout()),
         }
     }
@@ -298,6 +300,20 @@ impl Device {
     }
 }
 
+/// An error once the driver has lost the device: whatever is done with it has
+/// no effect, so its actor fails, and starts anew if it may. One that its guest
+/// destroyed is that guest's affair.
+fn usable(lost: &watch::Receiver<Option<Lost>>) -> Result<()> {
+    // Nobody looks at this receiver: whatever was told is new to it.
+    if matches!(lost.has_changed(), Ok(false)) {
+        return Ok(());
+    }
+    match &*lost.borrow() {
+        Some(Lost { destroyed: false, message }) => bail!("the GPU's device was lost: {message}"),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// A submission is being made elsewhere, until this is dropped.
 struct Busy(Arc<AtomicUsize>);
 
@@ -317,5 +333,26 @@ impl Drop for Busy {
 impl Drop for Device {
     fn drop(&mut self) {
         self.scopes.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_device_that_the_driver_lost_is_an_error() {
+        let (tell, told) = watch::channel(None);
+        assert!(usable(&told).is_ok());
+        let lost = |destroyed| Some(Lost { destroyed, message: "the cable fell out".into() });
+        tell.send_replace(lost(true));
+        assert!(usable(&told).is_ok());
+        tell.send_replace(lost(false));
+        for _ in 0..2 {
+            let error = usable(&told).unwrap_err().to_string();
+            assert!(error.contains("lost: the cable fell out"), "{error}");
+        }
+        drop(tell);
+        assert!(usable(&told).is_err());
     }
 }

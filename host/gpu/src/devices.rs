@@ -6,7 +6,8 @@ use wgpu::{Backends, DeviceType, InstanceFlags};
 
 /// The GPUs of this machine, as its drivers name them.
 ///
-/// Made once for a process: opening the drivers takes a tenth of a second.
+/// Made once for a process: opening the drivers takes a tenth of a second. The default: none.
+#[derive(Default)]
 pub struct Devices {
     adapters: Vec<Adapter>,
 }

@@ -57,6 +57,7 @@ mod grant;
 mod host;
 mod limits;
 mod objects;
+mod workgroup;
 
 pub use ctx::GpuCtx;
 pub use device::drain;

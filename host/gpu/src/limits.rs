@@ -66,8 +66,9 @@ pub(crate) const COMMAND_BYTES: u64 = 512;
 /// What is counted of memory for an object that has none to speak of.
 pub(crate) const OBJECT_BYTES: u64 = 256;
 
-/// What is counted for each byte of a shader's source.
-pub(crate) const SHADER_FACTOR: u64 = 16;
+/// What is counted for each byte of a shader's source, which is kept in two
+/// forms: wgpu's, and ours to know its workgroup memory.
+pub(crate) const SHADER_FACTOR: u64 = 32;
 
 /// What is counted for a pipeline.
 pub(crate) const PIPELINE_BYTES: u64 = 64 << 10;

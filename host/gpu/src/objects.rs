@@ -9,6 +9,7 @@ use crate::device::{Device, Held, Lost};
 use crate::errors::{self, Error};
 use crate::grant::Charge;
 use crate::limits;
+use crate::workgroup::Shader;
 
 /// A kind of object: how a table tells it from others, and bounds it.
 pub(crate) trait Object: Send + 'static {
@@ -244,6 +245,8 @@ pub struct ComputePipeline {
 /// A compiled shader.
 pub struct ShaderModule {
     pub(crate) wgpu: wgpu::ShaderModule,
+    /// If it has variables in workgroup memory.
+    pub(crate) workgroup: Option<Arc<Shader>>,
     pub(crate) messages: Arc<[Message]>,
     pub(crate) _held: Held,
     pub(crate) label: Label,

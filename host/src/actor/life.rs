@@ -72,9 +72,10 @@ async fn live(actor: Arc<Actor>, incarnation: u32) -> End {
 /// Its instance, in this process or in another.
 async fn body(actor: &Arc<Actor>, incarnation: u32) -> Result<Body, End> {
     if let Some(seat) = actor.env.seat(actor) {
+        let seat = until_let_go(actor, seat, Phase::Unseated).await.map_err(End::Done)?;
         // Boxed, so that the common way needs little room. A process that
         // fails is a crash, which the next may not share.
-        let begun = Box::pin(async { seat.await?.begin(actor, caller(actor, incarnation)).await });
+        let begun = Box::pin(async { seat?.begin(actor, caller(actor, incarnation)).await });
         return begun.await.map_err(End::Crashed);
     }
     let place = place(actor).await.map_err(End::Done)?;
@@ -83,21 +84,35 @@ async fn body(actor: &Arc<Actor>, incarnation: u32) -> Result<Body, End> {
 }
 
 /// A place for its instance; or why it needs none any more. Most have one at
-/// once; others wait, visibly, and are let go like those that wait for a call.
+/// once.
 async fn place(actor: &Actor) -> Result<Place, Cause> {
     let room = &actor.package.code.room;
     if let Some(place) = room.enter_now() {
         return Ok(place);
     }
-    let mut entering = Box::pin(room.enter());
+    until_let_go(actor, Box::pin(room.enter()), Phase::Crowded).await
+}
+
+/// What has to be there before an actor can start; or why it needs it no more.
+/// An actor waits visibly, in `phase`, and is let go like one that waits for a
+/// call.
+async fn until_let_go<T>(
+    actor: &Actor,
+    mut coming: impl Future<Output = T> + Unpin,
+    phase: Phase,
+) -> Result<T, Cause> {
     poll_fn(|cx| {
         let mut shared = actor.shared.lock();
         if let Some(cause) = shared.closing.filter(|_| shared.mail.is_empty()) {
             return Poll::Ready(Err(cause));
         }
-        let entered = entering.as_mut().poll(cx);
-        shared.phase = if entered.is_ready() { Phase::Starting } else { Phase::Crowded };
-        entered.map(Ok)
+        shared.phase = phase;
+        drop(shared);
+        let came = Pin::new(&mut coming).poll(cx);
+        if came.is_ready() {
+            actor.shared.lock().phase = Phase::Starting;
+        }
+        came.map(Ok)
     })
     .await
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use host_core::id::Label;
+use host_core::limits;
 
 use super::target::{Actor, Life, Phase};
 
@@ -46,6 +47,7 @@ impl Actor {
             (Some(death), ..) => State::Dead(death.to_string()),
             (None, Life::Waiting(reason), _) => State::Pending(reason.clone().unwrap_or_default()),
             (None, _, Phase::Crowded) => State::Pending(self.crowded()),
+            (None, _, Phase::Unseated) => State::Pending(unseated()),
             (None, _, Phase::New | Phase::Starting) => State::Starting,
             (None, _, Phase::Idle) => State::Idle,
             (None, _, Phase::Running) => State::Running,
@@ -67,4 +69,8 @@ impl Actor {
             self.package.code.room.places()
         )
     }
+}
+
+fn unseated() -> String {
+    format!("waits for a process of its own; a node has {} at most", limits::WORKERS)
 }

@@ -152,6 +152,8 @@ pub(super) enum Phase {
     New,
     /// Waiting for a place in the engine's pool.
     Crowded,
+    /// Waiting for a process of its own.
+    Unseated,
     /// Instantiating or constructing.
     Starting,
     /// Waiting for a call.

@@ -212,6 +212,7 @@ impl Inner {
             max_concurrency: spec.max_concurrency,
             max_pending_calls: spec.max_pending_calls,
             detached: spec.detached,
+            isolation: spec.isolation.to_string(),
             strategy: spec.strategy.to_string(),
             labels: spec.labels.iter().map(ToString::to_string).collect(),
             methods: class

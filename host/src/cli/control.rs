@@ -92,7 +92,10 @@ impl ControlOptions {
     }
 
     fn no_tls(&self) -> Result<Option<EtcdTls>, Failure> {
-        match self.first_given().filter(|option| !option.ends_with("user") && !option.ends_with("password-file")) {
+        match self
+            .first_given()
+            .filter(|option| !option.ends_with("user") && !option.ends_with("password-file"))
+        {
             Some(option) => Err(Failure::usage(format!(
                 "{option} is for TLS; write --control etcds://… instead of etcd://"
             ))),
@@ -139,12 +142,12 @@ impl ControlOptions {
                 }
                 Ok(Some(EtcdUser { name: name.clone(), password: password.to_owned() }))
             }
-            (Some(_), None) => Err(Failure::usage(
-                "--control-user needs a password: --control-password-file FILE",
-            )),
-            (None, Some(_)) => Err(Failure::usage(
-                "--control-password-file is for a user: --control-user NAME",
-            )),
+            (Some(_), None) => {
+                Err(Failure::usage("--control-user needs a password: --control-password-file FILE"))
+            }
+            (None, Some(_)) => {
+                Err(Failure::usage("--control-password-file is for a user: --control-user NAME"))
+            }
         }
     }
 }

@@ -99,6 +99,7 @@ fn for_people(full: &proto::GetActorAnswer) -> String {
         ("reserves", if resources.is_empty() { "nothing".into() } else { resources.join(", ") }),
         ("placed", placing(full)),
         ("memory", format!("{} at most", format_bytes(full.memory_bytes_max))),
+        ("isolation", one_line(&full.isolation)),
         ("package", package_id(&full.package)),
         ("methods", methods.join("\n")),
     ])
@@ -119,6 +120,7 @@ fn for_programs(full: &proto::GetActorAnswer) -> Json {
     let amount = |amount: &proto::Amount| (amount.name.clone(), json!(amount.amount));
     let fields = object.as_object_mut().expect("an actor is an object");
     fields.extend([
+        ("isolation".into(), full.isolation.as_str().into()),
         ("package".into(), package_id(&full.package).into()),
         ("resources".into(), full.resources.iter().map(amount).collect::<Map<_, _>>().into()),
         ("memory_bytes_max".into(), full.memory_bytes_max.into()),

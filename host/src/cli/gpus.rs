@@ -1,5 +1,7 @@
 //! The GPUs of a node, as options.
 
+use std::path::PathBuf;
+
 use clap::builder::FalseyValueParser;
 use host_core::placement::GPUS;
 use host_core::resources::Amount;
@@ -33,20 +35,18 @@ impl GpuOptions {
         let asked = self.gpus.or_else(|| {
             (listed != Amount::ZERO).then(|| usize::try_from(listed.floor()).unwrap_or(usize::MAX))
         });
+        let wanted = Wanted::with_software(self.software_gpu);
         if asked == Some(0) {
             config.resources.set(GPUS, Amount::ZERO);
-            return Ok(());
+            return without(config).await;
         }
-        let wanted = Wanted::with_software(self.software_gpu);
-        let program = std::env::current_exe()
-            .map_err(|error| Failure::set_up(format!("this program's file: {error}")))?;
-        let found = Workers::start(worker::Config { program, wanted, most: asked }).await;
-        let workers = match found {
+        let gpus = Some(worker::Gpus { wanted, most: asked });
+        let workers = match Workers::start(worker::Config { program: program()?, gpus }).await {
             Ok(workers) => workers,
             Err(error) if asked.is_some() => return Err(Failure::set_up(error)),
             Err(error) => {
                 tracing::warn!(error, "the machine's GPUs are not used");
-                return Ok(());
+                return without(config).await;
             }
         };
         let found = workers.gpus().len();
@@ -58,7 +58,19 @@ impl GpuOptions {
             )));
         }
         config.resources.set(GPUS, Amount::whole(found as u64).unwrap_or_default());
-        config.workers = (found > 0).then_some(workers);
+        config.workers = Some(workers);
         Ok(())
     }
+}
+
+/// Processes for actors that ask for one, without looking for GPUs.
+pub(super) async fn without(config: &mut Config) -> Result<(), Failure> {
+    let workers = worker::Config { program: program()?, gpus: None };
+    config.workers = Some(Workers::start(workers).await.map_err(Failure::set_up)?);
+    Ok(())
+}
+
+fn program() -> Result<PathBuf, Failure> {
+    std::env::current_exe()
+        .map_err(|error| Failure::set_up(format!("this program's file: {error}")))
 }

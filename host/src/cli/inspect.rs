@@ -195,6 +195,7 @@ fn options(options: &Options) -> Vec<(String, Json)> {
         name,
         namespace,
         detached,
+        isolation,
     } = options;
     let custom: Map<String, Json> =
         resources.iter().map(|(name, amount)| (name.clone(), json!(amount))).collect();
@@ -212,6 +213,7 @@ fn options(options: &Options) -> Vec<(String, Json)> {
         ("name", json!(name)),
         ("namespace", json!(namespace)),
         ("detached", json!(detached)),
+        ("isolation", json!(isolation.map(|isolation| isolation.to_string()))),
     ];
     let given = all.into_iter().filter(|(_, value)| !value.is_null());
     given.map(|(name, value)| (name.to_string(), value)).collect()
@@ -232,12 +234,13 @@ mod tests {
             strategy: Some(Strategy::Only("beta".into())),
             labels: vec!["zone=a".into(), "!slow".into()],
             detached: Some(true),
+            isolation: Some(host_core::spec::Isolation::Process),
             ..Options::default()
         };
         let shown: Json = options(&given).into_iter().collect::<Map<_, _>>().into();
         let expected = json!({
             "cpus": 0.5, "resources": {"licence": 2.0}, "strategy": "on-node beta",
-            "labels": "zone=a, !slow", "detached": true,
+            "labels": "zone=a, !slow", "detached": true, "isolation": "process",
         });
         assert_eq!(shown, expected);
     }

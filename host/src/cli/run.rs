@@ -10,6 +10,7 @@ use super::client::{self, ClientOptions};
 use super::console::Console;
 use super::explain;
 use super::failure::Failure;
+use super::gpus;
 use super::interrupt::{self, Stop};
 use super::options::{CacheOptions, GrantOptions, ResourceOptions, TraceOptions};
 use super::package::{self, Source};
@@ -96,6 +97,8 @@ impl Run {
         let gpus = &self.resources.gpus;
         if gpus.are_given() || sandbox::uses_gpu(&bytes) {
             runtime.block_on(stop.or(gpus.find(&mut config)))?;
+        } else {
+            runtime.block_on(gpus::without(&mut config))?;
         }
         let spans = {
             let _within = runtime.enter();

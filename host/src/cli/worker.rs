@@ -1,4 +1,4 @@
-//! `host worker`: what a node starts for an actor with a GPU.
+//! `host worker`: what a node starts for an actor with a process of its own.
 
 use host_gpu::Wanted;
 
@@ -12,12 +12,15 @@ pub(super) struct Worker {
     /// Use drivers that compute on the processor too
     #[arg(long)]
     software_gpu: bool,
+    /// Use no GPU: its actor has none
+    #[arg(long, conflicts_with = "software_gpu")]
+    no_gpu: bool,
 }
 
 impl Worker {
     /// Carries it out.
     pub(super) fn run(self) -> Result<(), Failure> {
-        let wanted = Wanted::with_software(self.software_gpu);
+        let wanted = (!self.no_gpu).then(|| Wanted::with_software(self.software_gpu));
         let served = runtime()?.block_on(crate::worker::run(wanted));
         served.map_err(|error| {
             Failure::set_up(format!("{error}; a node starts this process, not a person"))

@@ -42,7 +42,8 @@ pub struct Config {
     pub driver_output: Arc<dyn Output>,
     /// The least important level of guests' log lines that is kept.
     pub log_level: Level,
-    /// The processes of actors with a GPU; none: it has no GPUs.
+    /// The processes of actors with a GPU or with `isolation = "process"`; none:
+    /// it has no GPUs and refuses such actors.
     pub workers: Option<Arc<Workers>>,
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host_core::placement::Labels;
+use host_core::spec::Isolation;
 use host_core::{ActorId, Error, NodeId};
 use host_wasi::Profile;
 
@@ -13,6 +14,7 @@ use crate::log::Sink;
 use crate::meters::{Count, Meters};
 use crate::sandbox::{Answer, GpuShare, Services};
 use crate::store::Store;
+use crate::worker::{self, Workers};
 use host_refs::Target;
 
 impl Env for Inner {
@@ -57,19 +59,17 @@ impl Env for Inner {
     }
 
     fn seat<'a>(&'a self, actor: &'a Actor) -> Option<Answer<'a, Result<Seat, Error>>> {
-        // Only what can reach a GPU can do harm with it.
-        if !actor.package.code.uses_gpu() {
-            return None;
-        }
-        let gpu = self.ledger.lock().gpus_of(actor.label.id).first().copied();
-        let (index, part) = gpu?;
         let workers = self.config.workers.as_ref()?;
-        let gpu = workers.gpus().get(index)?.clone();
-        let memory = (gpu.memory as f64 * part.as_f64()) as u64;
+        let gpu = self.share(actor, workers);
+        let kind = match (&gpu, actor.spec.isolation) {
+            (Some(_), _) => worker::Kind::Gpu,
+            (None, Isolation::Process) => worker::Kind::Plain,
+            (None, Isolation::Shared) => return None,
+        };
         Some(Box::pin(async move {
             Ok(Seat {
-                worker: workers.take().await?,
-                gpu: Some(GpuShare { index, gpu, memory }),
+                worker: workers.take(kind).await?,
+                gpu,
                 cache: self.config.code_cache.clone(),
                 grants: self.config.grants.clone(),
             })
@@ -114,6 +114,19 @@ impl Env for Inner {
 }
 
 impl Inner {
+    /// The part of a GPU that an actor computes on.
+    fn share(&self, actor: &Actor, workers: &Workers) -> Option<GpuShare> {
+        // Only what can reach a GPU can do harm with it.
+        if !actor.package.code.uses_gpu() {
+            return None;
+        }
+        let gpu = self.ledger.lock().gpus_of(actor.label.id).first().copied();
+        let (index, part) = gpu?;
+        let gpu = workers.gpus().get(index)?.clone();
+        let memory = (gpu.memory as f64 * part.as_f64()) as u64;
+        Some(GpuShare { index, gpu, memory })
+    }
+
     /// These have got their resources.
     pub(super) fn granted(&self, ids: &[ActorId]) {
         let actors = self.actors.lock();

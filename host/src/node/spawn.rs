@@ -5,7 +5,7 @@ use std::sync::Arc;
 use host_cluster::{Birth, Life, Refused};
 use host_core::id::Label;
 use host_core::placement::{Decision, NodeView, Reserve, Strategy, decide, explain};
-use host_core::spec::{ActorSpec, Concurrency, Options, Tries};
+use host_core::spec::{ActorSpec, Concurrency, Isolation, Options, Tries};
 use host_core::{ActorId, Cause, Error, JobId, limits};
 use parking_lot::Mutex;
 
@@ -71,7 +71,7 @@ impl Inner {
         self.check_place(&birth.spec)?;
         let id = ActorId { node: self.id, seq: self.next_seq() };
         let full_name = birth.spec.name.clone().map(|name| (name, birth.spec.namespace.clone()));
-        self.check_room()?;
+        self.check_room(&birth.spec)?;
         let make = || self.make(&birth, package, id, args, 0);
         let actor = match &full_name {
             Some((name, namespace)) => match self.make_named(name, namespace, id, reuse, make)? {
@@ -107,7 +107,7 @@ impl Inner {
         if package.info.class(&birth.class).is_none() {
             return Err(Refused::Failed(no_class(&package, &birth.class)));
         }
-        self.check_room().map_err(Refused::Failed)?;
+        self.check_room(&birth.spec).map_err(Refused::Failed)?;
         let asked = &birth.spec.resources;
         if !life.wait
             && let Err(why) = self.ledger.lock().reserve_now(life.actor, asked.clone())
@@ -152,7 +152,13 @@ impl Inner {
         }
     }
 
-    fn check_room(&self) -> Result<(), Error> {
+    fn check_room(&self, spec: &ActorSpec) -> Result<(), Error> {
+        if spec.isolation == Isolation::Process && self.config.workers.is_none() {
+            return Err(Error::Unplaceable(format!(
+                "isolation = \"process\": node {} starts no processes for actors",
+                self.config.name
+            )));
+        }
         if self.actors.lock().len() < limits::JOB_ACTORS {
             return Ok(());
         }

@@ -9,7 +9,7 @@ mod error;
 mod value;
 
 use host_core::placement::Strategy;
-use host_core::spec::Options;
+use host_core::spec::{Isolation, Options};
 use serde::{Deserialize, Serialize};
 use wasmtime::component::{ComponentType, Lift, Lower};
 
@@ -40,6 +40,18 @@ pub(super) struct WitOptions {
     name: Option<String>,
     namespace: Option<String>,
     detached: Option<bool>,
+    isolation: Option<WitIsolation>,
+}
+
+/// `actors.isolation`.
+#[derive(ComponentType, Lift, Serialize, Deserialize, Clone, Copy)]
+#[component(enum)]
+#[repr(u8)]
+pub(super) enum WitIsolation {
+    #[component(name = "shared")]
+    Shared,
+    #[component(name = "process")]
+    Process,
 }
 
 /// `actors.strategy`.
@@ -148,6 +160,10 @@ impl From<WitOptions> for Options {
             name: options.name,
             namespace: options.namespace,
             detached: options.detached,
+            isolation: options.isolation.map(|isolation| match isolation {
+                WitIsolation::Shared => Isolation::Shared,
+                WitIsolation::Process => Isolation::Process,
+            }),
         }
     }
 }

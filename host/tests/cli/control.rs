@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use host_proto::etcd::auth_client::AuthClient;
 use host_proto::etcd as proto;
+use host_proto::etcd::auth_client::AuthClient;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use test_builds::etcd::EtcdProcess;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};

@@ -158,7 +158,8 @@ impl EtcdProcess {
     /// If it is no more.
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        let status = Command::new("kill").args(["-s", name, &pid]).status().expect("kill can be run");
+        let status =
+            Command::new("kill").args(["-s", name, &pid]).status().expect("kill can be run");
         assert!(status.success(), "kill -s {name} {pid}: {status}");
     }
 }

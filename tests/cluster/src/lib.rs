@@ -18,7 +18,7 @@
 //! load.drive(&cluster, 0, 20, 8);
 //! cluster.kill(2);
 //! cluster.wait_until_seen(&[0, 1], &[0, 1]);
-//! load.finish().assert_holds();
+//! load.finish(&cluster, 0).assert_holds();
 //! ```
 
 mod cluster;

@@ -96,11 +96,15 @@ impl Load {
         self.drivers.iter().map(done).sum()
     }
 
-    /// Waits for the end of the drivers, and returns the history of all.
+    /// Ends the drivers, through a host that is well, and returns the history
+    /// of all.
     ///
     /// # Panics
     /// If one is still running long after its time, or there is none.
-    pub fn finish(mut self) -> History {
+    pub fn finish(mut self, cluster: &Cluster, host: usize) -> History {
+        let guest = self.guest.to_string_lossy();
+        let args = ["run", &*guest, "--", "end", &self.actors.to_string()];
+        cluster.output(host, &args, LOOK_MAX);
         for driver in &mut self.drivers {
             // One whose host was killed fails; that is in its history.
             driver.process.wait(driver.time + END_MAX);

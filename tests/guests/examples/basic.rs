@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use greenroom::Isolation;
 use greenroom::prelude::*;
 
 /// Keeps a number.
@@ -50,6 +51,24 @@ impl Journal {
 
     fn read(&self) -> Vec<String> {
         self.entries.clone()
+    }
+}
+
+/// A counter behind a wall.
+#[derive(Default)]
+struct Vault {
+    value: i64,
+}
+
+#[actor(isolation = "process")]
+impl Vault {
+    fn new() -> Self {
+        Self::default()
+    }
+
+    fn increment(&mut self) -> i64 {
+        self.value += 1;
+        self.value
     }
 }
 
@@ -197,6 +216,12 @@ impl Courier {
 
     fn make_where(&mut self, conditions: String) -> Result<i64> {
         get(Counter::options().spread().labels(conditions).remote()?.increment().remote()?)
+    }
+
+    fn make_apart(&mut self) -> Result<(Handle<Counter>, Handle<Vault>)> {
+        let counter = Counter::options().isolation(Isolation::Process).remote()?;
+        let vault = Vault::options().isolation(Isolation::Shared).remote()?;
+        Ok((counter, vault))
     }
 
     fn make_labelled(&mut self, name: String, value: String) -> Result<i64> {

@@ -202,6 +202,7 @@ fn no_options() -> Options {
         name: None,
         namespace: None,
         detached: None,
+        isolation: None,
     }
 }
 

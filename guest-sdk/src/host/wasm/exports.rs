@@ -120,5 +120,6 @@ fn options(options: ActorOptions) -> actors::OptionsResult {
         name: options.name,
         namespace: options.namespace,
         detached: options.detached,
+        isolation: options.isolation.map(super::isolation),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use host_core::placement::{Selector, Strategy};
 use host_core::resources::{Amount, Resources};
-use host_core::spec::{ActorSpec, Tries};
+use host_core::spec::{ActorSpec, Isolation, Tries};
 use host_core::{PackageId, limits};
 use host_proto::node as proto;
 use host_proto::node::spec::Strategy as Placed;
@@ -74,6 +74,7 @@ fn spec(spec: &ActorSpec) -> proto::Spec {
         name: spec.name.clone(),
         namespace: spec.namespace.clone(),
         detached: spec.detached,
+        own_process: spec.isolation == Isolation::Process,
     }
 }
 
@@ -99,6 +100,7 @@ fn read_spec(spec: proto::Spec) -> Read<ActorSpec> {
         name: spec.name.map(short).transpose()?,
         namespace: short(spec.namespace)?,
         detached: spec.detached,
+        isolation: if spec.own_process { Isolation::Process } else { Isolation::Shared },
     })
 }
 
@@ -159,6 +161,7 @@ mod tests {
                 name: Some("hits".into()),
                 namespace: "default".into(),
                 detached: true,
+                isolation: Isolation::Process,
             },
         };
         assert_eq!(read_birth(birth(&known)), Ok(known.clone()));

@@ -14,7 +14,7 @@ use host_core::control::NodeRecord;
 use host_core::membership::{Config as Membership, Expect};
 use host_core::placement::{Labels, Strategy};
 use host_core::resources::{Amount, Resources};
-use host_core::spec::{ActorSpec, Tries};
+use host_core::spec::{ActorSpec, Isolation, Tries};
 use host_core::{ClusterId, Error, JobId, NodeId, PackageId};
 use host_refs::{Args, Attached, Call, Handle, ObjectRef, Outcome, Value};
 use tonic::transport::{Channel, Endpoint, Server};
@@ -172,6 +172,7 @@ pub(crate) fn plain() -> ActorSpec {
         name: None,
         namespace: "default".into(),
         detached: false,
+        isolation: Isolation::Shared,
     }
 }
 

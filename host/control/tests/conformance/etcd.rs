@@ -12,8 +12,8 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use tempfile::TempDir;
 use tonic::transport::Endpoint;
 
-use test_builds::etcd::{EtcdProcess, Member, PORT_ATTEMPTS, Start, free_address};
 use crate::fixture::{etcd_options, get, key, next, put, soon, watch};
+use test_builds::etcd::{EtcdProcess, Member, PORT_ATTEMPTS, Start, free_address};
 
 /// Three members, each with a folder and addresses that stay.
 struct Members {

@@ -17,8 +17,8 @@ use tokio::task::JoinHandle;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Endpoint, Server};
 
-use test_builds::etcd::EtcdProcess;
 use crate::proxy::Proxy;
+use test_builds::etcd::EtcdProcess;
 
 /// Which store.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -15,12 +15,14 @@ use crate::device::{Device, Held};
 use crate::errors::{Error, Kind};
 use crate::limits;
 use crate::objects::{BindGroupLayout, ComputePipeline, DeviceHandle, Label};
+use crate::workgroup::Shader;
 
 /// A pipeline that was ordered: everything it takes, out of the table.
 pub(super) struct Order {
     device: Arc<Device>,
     label: Label,
     module: wgpu::ShaderModule,
+    workgroup: Option<Arc<Shader>>,
     layout: Option<wgpu::PipelineLayout>,
     entry_point: Option<String>,
     constants: HashMap<String, f64>,
@@ -40,13 +42,19 @@ impl Order {
 
     /// Makes the pipeline, which is invalid if there is an error.
     async fn compile(self) -> Result<(ComputePipeline, Option<Error>)> {
-        let Order { device, label, module, layout, entry_point, constants, held } = self;
+        let Order { device, label, module, workgroup, layout, entry_point, constants, held } = self;
         let name = label.clone();
-        let (wgpu, errors) = device
+        let most = device.limits().max_compute_workgroup_storage_size;
+        let ((wgpu, too_large), errors) = device
             .elsewhere(move |wgpu| {
+                let bytes = workgroup.and_then(|it| it.bytes(entry_point.as_deref(), &constants));
+                let too_large = bytes.filter(|bytes| *bytes > u64::from(most));
+                // No shader has an entry point without a name.
+                let entry_point =
+                    if too_large.is_some() { Some(String::new()) } else { entry_point };
                 let constants: Vec<(&str, f64)> =
                     constants.iter().map(|(name, value)| (name.as_str(), *value)).collect();
-                wgpu.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                let pipeline = wgpu.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
                     label: name.wgpu(),
                     layout: layout.as_ref(),
                     module: &module,
@@ -56,11 +64,18 @@ impl Order {
                         zero_initialize_workgroup_memory: true,
                     },
                     cache: None,
-                })
+                });
+                (pipeline, too_large)
             })
             .await?;
+        let too_large = too_large.map(|bytes| {
+            Error::validation(format!(
+                "the entry point takes {bytes} bytes of workgroup memory, more than the limit of \
+                 {most} (max_compute_workgroup_storage_size)"
+            ))
+        });
         let pipeline = ComputePipeline { wgpu, device, held, label };
-        Ok((pipeline, errors.into_iter().next()))
+        Ok((pipeline, too_large.or_else(|| errors.into_iter().next())))
     }
 }
 
@@ -78,7 +93,8 @@ impl GpuCtx {
             Some(constants) => self.take(constants)?.0,
             None => HashMap::new(),
         };
-        let module = self.get(&stage.module)?.wgpu.clone();
+        let shader = self.get(&stage.module)?;
+        let (module, workgroup) = (shader.wgpu.clone(), shader.workgroup.clone());
         let layout = match descriptor.layout {
             wit::GpuLayoutMode::Specific(layout) => Some(self.get(&layout)?.wgpu.clone()),
             wit::GpuLayoutMode::Auto => None,
@@ -89,7 +105,7 @@ impl GpuCtx {
             Ok(charge) => Arc::new(charge),
             Err(spent) => return Ok(Err(spent.into())),
         };
-        Ok(Ok(Order { device, label, module, layout, entry_point, constants, held }))
+        Ok(Ok(Order { device, label, module, workgroup, layout, entry_point, constants, held }))
     }
 
     pub(super) async fn make_pipeline(
@@ -111,12 +127,20 @@ impl GpuCtx {
             Err(error) => {
                 device.report(error);
                 let held = Arc::new(device.grant().nothing());
-                let (layout, constants) = (None, HashMap::new());
+                let (workgroup, layout, constants) = (None, None, HashMap::new());
                 // No shader has an entry point without a name.
                 let entry_point = Some(String::new());
                 let wanted = device.clone();
-                let order =
-                    Order { device: wanted, label, module, layout, entry_point, constants, held };
+                let order = Order {
+                    device: wanted,
+                    label,
+                    module,
+                    workgroup,
+                    layout,
+                    entry_point,
+                    constants,
+                    held,
+                };
                 self.push(order.compile().await?.0)
             }
         }

@@ -16,6 +16,7 @@ use crate::limits;
 use crate::objects::{
     CompilationInfo, CompilationMessage, DeviceHandle, Label, Message, ShaderModule,
 };
+use crate::workgroup::Shader;
 
 /// No shader.
 const INVALID: &str = "!";
@@ -35,13 +36,14 @@ impl GpuCtx {
         };
         let name = label.clone();
         let made = device.elsewhere(move |wgpu| {
+            let workgroup = Shader::parse(&code).map(Arc::new);
             let source = wgpu::ShaderSource::Wgsl(code.into());
             let module = wgpu
                 .create_shader_module(wgpu::ShaderModuleDescriptor { label: name.wgpu(), source });
             let messages = messages(&module);
-            (module, messages)
+            (module, workgroup, messages)
         });
-        let ((wgpu, mut messages), mut errors) = made.await?;
+        let ((wgpu, workgroup, mut messages), mut errors) = made.await?;
         if let Some(error) = refused {
             let text = error.message.clone();
             let kind = wgpu::CompilationMessageType::Error;
@@ -50,7 +52,7 @@ impl GpuCtx {
         }
         errors.into_iter().for_each(|error| device.report(error));
         let _held = Arc::new(held);
-        self.push(ShaderModule { wgpu, messages: messages.into(), _held, label })
+        self.push(ShaderModule { wgpu, workgroup, messages: messages.into(), _held, label })
     }
 }
 

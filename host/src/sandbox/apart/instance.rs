@@ -40,6 +40,10 @@ const UNWRITTEN_BYTES: usize = 1 << 20;
 
 /// A worker process, as the node keeps it: it is killed when this is dropped.
 pub trait Process: Send {
+    /// Ends it when it takes more memory than that; [`Process::ended`] then says
+    /// so.
+    fn bound_memory(&mut self, bytes: u64);
+
     /// How it ended, in words: it has closed its connection.
     fn ended(&mut self) -> Answer<'_, String>;
 }
@@ -139,6 +143,9 @@ impl Apart {
         let slot = Arc::new(CallSlot::default());
         let memory = birth.start.memory_bytes_max;
         link.set_bound(memory);
+        let gpu = birth.start.gpu.as_ref().map_or(0, |share| share.memory);
+        let bytes = memory.saturating_add(gpu).saturating_add(limits::WORKER_MEMORY_BYTES);
+        link.process.bound_memory(bytes);
         let guest = Guest::new(birth.services, birth.caller, memory, slot.clone());
         let mut apart = Apart {
             link,

@@ -32,8 +32,11 @@ const DRAIN_TIME: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// If the node makes no sense; it is then of another build.
-pub async fn serve(stream: UnixStream, wanted: host_gpu::Wanted) -> io::Result<()> {
-    let devices = Devices::find(wanted).await;
+pub async fn serve(stream: UnixStream, wanted: Option<host_gpu::Wanted>) -> io::Result<()> {
+    let devices = match wanted {
+        Some(wanted) => Devices::find(wanted).await,
+        None => Devices::default(),
+    };
     let gpus: Vec<Gpu> = devices.all().iter().map(Gpu::from).collect();
     let (read, write) = stream.into_split();
     let (line, writing) = Line::new(write);
@@ -56,7 +59,10 @@ pub async fn serve(stream: UnixStream, wanted: host_gpu::Wanted) -> io::Result<(
     if let Err(error) = served {
         give_up(&line, &error).await?;
     }
-    tokio::task::spawn_blocking(|| host_gpu::drain(DRAIN_TIME)).await.map_err(io::Error::other)?;
+    if wanted.is_some() {
+        let drained = tokio::task::spawn_blocking(|| host_gpu::drain(DRAIN_TIME));
+        drained.await.map_err(io::Error::other)?;
+    }
     Ok(())
 }
 

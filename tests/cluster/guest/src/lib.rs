@@ -1,6 +1,6 @@
 //! The load of the tests with several hosts. `load` calls actors that log who
-//! called them, for some time, and tells of each call; `look` tells what the
-//! actors have logged; `many` creates as many actors as are asked for; `place`
+//! called them, for some time, and tells of each call, until `end`; `look` tells what
+//! the actors have logged; `many` creates as many actors as are asked for; `place`
 //! and `wait` say where actors are that ask for a place.
 
 mod line;
@@ -14,7 +14,7 @@ use greenroom::prelude::*;
 
 pub use line::{Line, Outcome};
 
-const USAGE: &str = "load CALLER ACTORS SECONDS IN_FLIGHT, or look ACTORS, or many ACTORS SECONDS, \
+const USAGE: &str = "load CALLER ACTORS SECONDS IN_FLIGHT, or end ACTORS, or look ACTORS, or many ACTORS SECONDS, \
                      or place WHAT…, or wait ACTORS, or settle NAME NODE, or visit NAME";
 
 #[driver]
@@ -24,6 +24,7 @@ fn main(args: Vec<String>) -> Result<()> {
         ["load", caller, actors, seconds, in_flight] => {
             load::load(caller, parse(actors)?, parse(seconds)?, parse(in_flight)?)
         }
+        ["end", actors] => load::end(parse(actors)?),
         ["look", actors] => load::look(parse(actors)?),
         ["many", actors, seconds] => many::many(parse(actors)?, parse(seconds)?),
         ["place", what @ ..] => placing::place(what),

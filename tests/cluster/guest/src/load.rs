@@ -24,7 +24,13 @@ const PAUSE: Duration = Duration::from_millis(20);
 #[derive(Default)]
 struct Log {
     entries: Vec<(String, u64)>,
+    /// Whether callers are to end before their time.
+    is_over: bool,
 }
+
+/// What a log answers to a call: its incarnation, how many calls it had
+/// before, and whether to send no more.
+type Appended = (u32, u64, bool);
 
 #[actor(cpus = 0.01, memory = "64MiB", max_restarts = -1)]
 impl Log {
@@ -32,11 +38,16 @@ impl Log {
         Self::default()
     }
 
-    /// Logs a call; answers the incarnation, and how many calls it had before.
-    fn append(&mut self, caller: String, sequence: u64) -> (u32, u64) {
+    /// Logs a call.
+    fn append(&mut self, caller: String, sequence: u64) -> Appended {
         let position = self.entries.len() as u64;
         self.entries.push((caller, sequence));
-        (context::current().incarnation, position)
+        (context::current().incarnation, position, self.is_over)
+    }
+
+    /// Tells callers from now on to send no more.
+    fn end(&mut self) {
+        self.is_over = true;
     }
 
     /// The incarnation, and all its calls.
@@ -63,21 +74,24 @@ struct Load<'a> {
     sent: VecDeque<Sent>,
     /// How many calls there were.
     sequence: u64,
+    /// Whether a log says that it is over.
+    is_over: bool,
 }
 
 struct Sent {
     sequence: u64,
     actor: usize,
-    object: ObjectRef<(u32, u64)>,
+    object: ObjectRef<Appended>,
 }
 
-/// Calls some actors in turn for some time, with so many calls under way.
+/// Calls some actors in turn for some time, or until one says that it is over,
+/// with so many calls under way.
 pub(crate) fn load(caller: &str, actors: usize, seconds: u64, in_flight: usize) -> Result<()> {
     let logs = (0..actors).map(|_| None).collect();
-    let mut load = Load { caller, logs, sent: VecDeque::new(), sequence: 0 };
+    let mut load = Load { caller, logs, sent: VecDeque::new(), sequence: 0, is_over: false };
     let end = Instant::now() + Duration::from_secs(seconds);
     for actor in (0..actors).cycle() {
-        if Instant::now() >= end {
+        if load.is_over || Instant::now() >= end {
             break;
         }
         load.call(actor);
@@ -120,7 +134,8 @@ impl Load<'_> {
     fn settle(&mut self) {
         let Some(Sent { sequence, actor, object }) = self.sent.pop_front() else { return };
         match get_timeout(object, ANSWER_MAX) {
-            Ok((incarnation, position)) => {
+            Ok((incarnation, position, is_over)) => {
+                self.is_over |= is_over;
                 self.ended(sequence, Outcome::Done { incarnation, position });
             }
             Err(error) => self.failed(sequence, actor, &error),
@@ -165,6 +180,18 @@ fn unreachable_actor(actor: usize, error: &Error) {
     thread::sleep(PAUSE);
 }
 
+/// Ends all drivers that call these actors, once they hear of it. One that is
+/// gone tells nobody.
+pub(crate) fn end(actors: usize) -> Result<()> {
+    for actor in 0..actors {
+        let told = Handle::<Log>::lookup(&name(actor)).and_then(|log| log.end().remote());
+        if let Err(error) = told.and_then(|told| get_timeout(told, ANSWER_MAX)) {
+            unreachable_actor(actor, &error);
+        }
+    }
+    Ok(())
+}
+
 /// Tells what the actors have logged.
 pub(crate) fn look(actors: usize) -> Result<()> {
     for actor in 0..actors {
@@ -198,12 +225,19 @@ mod tests {
         let log = open(0).unwrap();
         let first = log.append("a", 7).remote().unwrap();
         let second = log.append("b", 1).remote().unwrap();
-        assert_eq!(get([first, second]).unwrap(), [(0, 0), (0, 1)]);
+        assert_eq!(get([first, second]).unwrap(), [(0, 0, false), (0, 1, false)]);
         let Line::Log { actor, incarnation: 0, entries, .. } = look_at(0).unwrap() else {
             panic!("the log is not told of as one");
         };
         assert_eq!(actor, Handle::id(&log));
         assert_eq!(entries, [("a".to_owned(), 7), ("b".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn callers_are_told_when_it_is_over() {
+        let log = open(3).unwrap();
+        end(4).unwrap();
+        assert_eq!(get(log.append("a", 0).remote().unwrap()), Ok((0, 0, true)));
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub(crate) fn random_faults_break_no_promise(store: Store) {
     for host in 0..HOSTS {
         load.look(&cluster, host);
     }
-    let history = load.finish();
+    let history = load.finish(&cluster, 0);
     eprintln!("{} calls, {} answered", history.operations.len(), history.done());
     history.assert_holds();
     all_list_the_same(&cluster);

@@ -22,7 +22,7 @@ pub(crate) fn killed_host_loses_no_acknowledged_call(store: Store) {
     cluster.wait_until_all_see_all();
     load.wait_for_more(100);
     load.look(&cluster, 2);
-    let history = load.finish();
+    let history = load.finish(&cluster, 0);
     history.assert_holds();
     let survivors = ["driver-0", "driver-1"];
     assert!(survivors.iter().all(|it| history.finished.contains(*it)), "{:?}", history.finished);
@@ -49,5 +49,5 @@ pub(crate) fn paused_host_answers_nothing_once_its_lease_is_over(store: Store) {
     for host in 0..3 {
         load.look(&cluster, host);
     }
-    load.finish().assert_holds();
+    load.finish(&cluster, 0).assert_holds();
 }

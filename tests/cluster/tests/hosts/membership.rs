@@ -28,7 +28,7 @@ pub(crate) fn hosts_join_and_leave_under_load(store: Store) {
     for host in 0..3 {
         load.look(&cluster, host);
     }
-    let history = load.finish();
+    let history = load.finish(&cluster, 0);
     history.assert_holds();
     assert_eq!(history.cut_off.len(), 0, "no driver's host left");
 }
@@ -53,7 +53,7 @@ pub(crate) fn replaced_host_joins_as_another(store: Store) {
     cluster.wait_until_all_see_all();
     load.wait_for_more(300);
     load.look(&cluster, 2);
-    load.finish().assert_holds();
+    load.finish(&cluster, 0).assert_holds();
 }
 
 /// The first host has lost the records of the whole cluster. It must not pass

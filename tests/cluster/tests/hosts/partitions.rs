@@ -25,7 +25,7 @@ pub(crate) fn majority_goes_on_without_a_host_that_is_cut_off(store: Store) {
     for host in 0..3 {
         load.look(&cluster, host);
     }
-    let history = load.finish();
+    let history = load.finish(&cluster, 0);
     history.assert_holds();
     assert_eq!(history.cut_off.len(), 0, "no driver's host was killed");
 }
@@ -47,7 +47,7 @@ pub(crate) fn cut_in_one_direction_breaks_no_promise(store: Store) {
     for host in 0..3 {
         load.look(&cluster, host);
     }
-    load.finish().assert_holds();
+    load.finish(&cluster, 0).assert_holds();
 }
 
 /// Late, reordered and lost packets are TCP's affair: slow, but no fault.
@@ -64,5 +64,5 @@ pub(crate) fn poor_network_breaks_no_promise(store: Store) {
     cluster.network().heal();
     cluster.wait_until_all_see_all();
     load.look(&cluster, 1);
-    load.finish().assert_holds();
+    load.finish(&cluster, 0).assert_holds();
 }

@@ -108,7 +108,7 @@ pub(crate) fn drained_host_hands_its_actors_over_under_load(store: Store) {
     let visit = lines(&cluster, 2, &["visit", "sitter"]);
     assert!(visit[0].ends_with(" none 1 1") && !visit[0].starts_with("beta"), "{visit:?}");
     load.look(&cluster, 0);
-    load.finish().assert_holds();
+    load.finish(&cluster, 0).assert_holds();
 }
 
 pub(crate) fn drain_of_what_cannot_be_drained_is_refused() {

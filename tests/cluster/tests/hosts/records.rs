@@ -28,7 +28,7 @@ pub(crate) fn calls_go_on_while_the_store_is_away(store: Store) {
     for host in 0..3 {
         load.look(&cluster, host);
     }
-    let history = load.finish();
+    let history = load.finish(&cluster, 0);
     history.assert_holds();
     assert_eq!(history.cut_off.len(), 0, "no driver's host was killed");
 }
@@ -51,5 +51,5 @@ pub(crate) fn hosts_survive_a_long_absence_of_the_first() {
     cluster.wait_until_all_see_all();
     load.wait_for_more(100);
     load.look(&cluster, 2);
-    load.finish().assert_holds();
+    load.finish(&cluster, 0).assert_holds();
 }

@@ -17,7 +17,7 @@ pub(crate) fn any_actor_is_reached_from_any_host(store: Store) {
     let mut load = Load::new(LOGS);
     load.drive(&cluster, 0, 3, 4);
     load.wait_for_more(50);
-    load.finish().assert_holds();
+    load.finish(&cluster, 0).assert_holds();
     let actors = cluster.actors(0).unwrap();
     let logs: Vec<_> = actors.iter().filter(|it| it.class == "Log").collect();
     assert_eq!(logs.len(), LOGS);

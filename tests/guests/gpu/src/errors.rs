@@ -96,12 +96,21 @@ fn bad_pipelines() {
     kit.invalid("", || {
         made("@vertex fn main() -> @builtin(position) vec4f { return vec4f(); }", None)
     });
-    // What the driver is left to judge, since wgpu does not hold a pipeline to
-    // the device's workgroup storage (ARCHITECTURE.md, "The GPU").
+    for code in [
+        "var<workgroup> big: array<u32, 1000000>;
+        @compute @workgroup_size(1) fn main() { big[0] = 1u; }",
+        "override count = 1000000u;
+        var<workgroup> big: array<u32, count>;
+        @compute @workgroup_size(1) fn main() { helper(); }
+        fn helper() { big[0] = 1u; }",
+    ] {
+        kit.invalid("bytes of workgroup memory", || made(code, None));
+    }
     kit.fine(|| {
         made(
-            "var<workgroup> big: array<u32, 1000000>;
-            @compute @workgroup_size(1) fn main() { big[0] = 1u; }",
+            "var<workgroup> some: array<u32, 1000>;
+            var<workgroup> unused: array<u32, 1000000>;
+            @compute @workgroup_size(1) fn main() { some[0] = 1u; }",
             None,
         );
     });
