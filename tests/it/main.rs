@@ -12,6 +12,7 @@ mod ends;
 mod errors;
 mod examples;
 mod gpu;
+mod gpu_hostile;
 mod grants;
 mod guard;
 mod hostile;

@@ -130,7 +130,7 @@ fn whoever_etcd_does_not_know_is_told_so() {
     let guarded = Guarded::start();
     for (other, why) in [
         (("--control-password-file", "wrong-password"), "etcd"),
-        (("--control-ca", "client"), "etcd"),
+        (("--control-ca", "client"), "invalid peer certificate"),
     ] {
         let refused = start(&guarded.options(&[other]));
         let said = refused.refused(4);
