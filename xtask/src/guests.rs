@@ -11,26 +11,38 @@ const EXAMPLES: &str = "examples";
 /// The folder of the package whose examples are the test guests.
 const TEST_GUESTS: &str = "tests/guests";
 
+/// How the tests build guests.
+const TEST_PROFILE: &str = "guest-test";
+
 /// Builds them all.
 pub(crate) fn run() -> Result<()> {
     build(&setup::toolchain()?)
 }
 
-/// Builds them all with this compiler.
-pub(crate) fn build(toolchain: &Toolchain) -> Result<()> {
+/// Builds them all with this compiler, the examples as users build theirs.
+fn build(toolchain: &Toolchain) -> Result<()> {
+    let examples = names_in(EXAMPLES)?;
+    build_packages(toolchain, "guest", &examples, &[])?;
+    build_packages(toolchain, TEST_PROFILE, &names_in(TEST_GUESTS)?, &["--examples"])
+}
+
+/// Builds them all as the tests run them: what optimising them would take, no
+/// test gives back.
+pub(crate) fn build_for_tests(toolchain: &Toolchain) -> Result<()> {
+    build_packages(toolchain, TEST_PROFILE, &names_in(EXAMPLES)?, &["--lib"])?;
+    build_packages(toolchain, TEST_PROFILE, &names_in(TEST_GUESTS)?, &["--examples"])
+}
+
+fn names_in(folder: &str) -> Result<Vec<String>> {
     let packages = project::packages()?;
-    let names = |folder| {
-        let inside = packages.iter().filter(move |package| package.is_in(folder));
-        inside.map(|package| package.name.as_str()).collect::<Vec<_>>()
-    };
-    build_packages(toolchain, "guest", &names(EXAMPLES), &[])?;
-    // Many and small: what optimising them would take, no test gives back.
-    build_packages(toolchain, "guest-test", &names(TEST_GUESTS), &["--examples"])
+    let inside = packages.iter().filter(|package| package.is_in(folder));
+    Ok(inside.map(|package| package.name.clone()).collect())
 }
 
 /// Builds some packages, as users' actors are built.
 pub(crate) fn build_examples(toolchain: &Toolchain, names: &[&str]) -> Result<()> {
-    build_packages(toolchain, "guest", names, &[])
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    build_packages(toolchain, "guest", &names, &[])
 }
 
 /// One invocation for each package: in a common one cargo would give every
@@ -39,7 +51,7 @@ pub(crate) fn build_examples(toolchain: &Toolchain, names: &[&str]) -> Result<()
 fn build_packages(
     toolchain: &Toolchain,
     profile: &str,
-    names: &[&str],
+    names: &[String],
     more: &[&str],
 ) -> Result<()> {
     let root = project::root();

@@ -10,7 +10,7 @@ pub(crate) fn run() -> Result<()> {
     setup::etcd()?;
     setup::vulkan()?;
     setup::models()?;
-    guests::build(&setup::toolchain()?)?;
+    guests::build_for_tests(&setup::toolchain()?)?;
     // Test guests run in a host; built as programs of this machine they would
     // only cost time.
     let args = ["test", "--workspace", "--exclude", "guests", "--features", "model/gpu"];

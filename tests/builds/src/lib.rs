@@ -6,6 +6,8 @@
 
 pub mod etcd;
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -73,4 +75,30 @@ pub fn build_host() -> PathBuf {
     let status = cargo.status().expect("cargo can be run");
     assert!(status.success(), "host cannot be built, see above");
     target_folder().join("debug").join("host")
+}
+
+/// The same where the driver for tests is found, as a script: only the
+/// environment says where that is, and that of a test is everybody's.
+///
+/// # Panics
+/// If it cannot be made, or set-up has not fetched the driver.
+pub fn build_host_with_gpus() -> PathBuf {
+    let host = build_host();
+    let vulkan = host_toolchain::find_vulkan(&workspace());
+    let vulkan = vulkan.unwrap_or_else(|missing| panic!("{missing}"));
+    let mut script = String::from("#!/bin/sh\n");
+    for (name, value) in vulkan.environment().expect("the driver has a folder") {
+        let value = value.to_str().expect("paths here are text").replace('\'', "'\\''");
+        script.push_str(&format!("export {name}='{value}'\n"));
+    }
+    let host = host.to_str().expect("paths here are text").replace('\'', "'\\''");
+    script.push_str(&format!("exec '{host}' \"$@\"\n"));
+    let path = target_folder().join("tests").join("host-with-gpus");
+    fs::create_dir_all(path.parent().expect("it is in a folder")).expect("a folder can be made");
+    // In one step: another run of the tests may use it just now.
+    let new = path.with_extension(std::process::id().to_string());
+    fs::write(&new, script).expect("a script can be written");
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    fs::rename(&new, &path).expect("it is ours");
+    path
 }

@@ -42,6 +42,6 @@ pub use host::Host;
 pub use load::Load;
 pub use network::{Link, Network, Node, Quality};
 pub use process::Process;
-pub use program::{guest, host};
+pub use program::{example, guest, host, host_with_gpus};
 pub use until::{throughout, until};
 pub use view::{ActorView, NodeView, Ready};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use test_builds::{build, build_host, built_folder, workspace};
+use test_builds::{build, build_host, build_host_with_gpus, built_folder, workspace};
 
 /// The program `host`.
 ///
@@ -12,6 +12,15 @@ use test_builds::{build, build_host, built_folder, workspace};
 pub fn host() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(build_host)
+}
+
+/// The same, where the driver for tests is found, with its GPUs.
+///
+/// # Panics
+/// If it cannot be built, or set-up has not fetched the driver.
+pub fn host_with_gpus() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(build_host_with_gpus)
 }
 
 /// The program etcd.
@@ -30,4 +39,13 @@ pub(crate) fn etcd() -> PathBuf {
 pub fn guest(package: &str) -> PathBuf {
     build(&["--package", package, "--lib"]);
     built_folder().join(format!("{}.wasm", package.replace('-', "_")))
+}
+
+/// The component of an example of a package with several.
+///
+/// # Panics
+/// If it cannot be built.
+pub fn example(package: &str, name: &str) -> PathBuf {
+    build(&["--package", package, "--examples"]);
+    built_folder().join("examples").join(format!("{name}.wasm"))
 }

@@ -3,6 +3,7 @@
 mod chaos;
 mod crashes;
 mod examples;
+mod gpus;
 mod many;
 mod membership;
 mod partitions;
@@ -45,6 +46,9 @@ pub(crate) fn trials() -> Vec<Trial> {
     let one = [
         trial("examples::wordcount_counts_over_three_hosts", || {
             examples::wordcount_counts_over_three_hosts();
+        }),
+        trial("gpus::actor_with_a_gpu_moves_to_a_host_that_has_one_free", || {
+            gpus::actor_with_a_gpu_moves_to_a_host_that_has_one_free();
         }),
         trial("many::ten_thousand_actors_live_on_three_hosts", || {
             many::ten_thousand_actors_live_on_three_hosts();
