@@ -107,7 +107,11 @@ impl Load {
         cluster.output(host, &args, LOOK_MAX);
         for driver in &mut self.drivers {
             // One whose host was killed fails; that is in its history.
-            driver.process.wait(driver.time + END_MAX);
+            let status = driver.process.wait(driver.time + END_MAX);
+            if !status.success() {
+                let said = driver.process.stderr().join("\n");
+                eprintln!("{} ended with {status}: {said}", driver.caller);
+            }
         }
         let mut history = History::default();
         for driver in &self.drivers {
