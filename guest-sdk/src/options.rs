@@ -34,8 +34,8 @@ pub enum Isolation {
     /// Nothing: it runs in its node's process. The default: a call costs
     /// microseconds.
     Shared,
-    /// A process of its own: a flaw in the engine that it could use would give
-    /// it no other actor's memory. A call costs tens of microseconds, and
+    /// A process of its own: whatever flaw it finds in the engine, there is no
+    /// other actor's memory to read. A call costs about 0.1 ms, and
     /// starting tens of milliseconds. Actors that compute on a GPU always have
     /// one.
     Process,
