@@ -127,6 +127,20 @@ fn parts_that_do_not_fit_on_one_gpu_are_on_two() {
 }
 
 #[test]
+fn a_driver_uses_two_gpus_with_an_actor_on_each() {
+    check_gpu(2, async |world| {
+        let package = world.load("fleet").await;
+        world.job.run(&package, vec!["2".into(), "1".into()]).await.unwrap();
+        let said = world.lines.stdout();
+        assert_eq!(said.lines().count(), 2, "{said}");
+        assert!(said.contains("ship 0 at ") && said.contains("ship 1 at "), "{said}");
+        // A third would wait, and nobody would answer it.
+        let package = world.load("cards").await;
+        assert!(world.spawn(&package, "Card", (), gpus(3.0)).is_err());
+    });
+}
+
+#[test]
 fn calls_of_an_async_actor_interleave() {
     check_gpu(1, async |world| {
         let part = world.actor("cards", "Part", ()).await;
