@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use host_core::Error;
 use host_core::spec::Options;
-use tests::gpu::{is_worker, kill, program, workers_of};
+use tests::gpu::{is_worker, kill, kill_worker_of, program, workers_of};
 use tests::{Actor, Later, Object, World, check, check_gpu, until};
 
 fn gpus(gpus: f64) -> Options {
@@ -245,13 +245,13 @@ fn a_process_that_is_killed_is_a_crash_and_its_actor_restarts() {
         assert_eq!(card.ask("count", ()).await, Ok(2));
         let spinning: Object<i64> = card.send("spin", ()).unwrap();
         until("it spins", || world.lines.has("it spins")).await;
-        workers().into_iter().for_each(kill);
+        kill_worker_of("Card", &card);
         let error = spinning.get().await.unwrap_err();
         assert!(error.to_string().contains("signal: 9"), "{error}");
         // A new life, from the constructor.
         assert_eq!(card.ask("count", ()).await, Ok(1));
         // While it is idle, too; it has no restart left.
-        workers().into_iter().for_each(kill);
+        kill_worker_of("Card", &card);
         card.until_dead(&world).await;
         let late: Result<i64, Error> = card.ask("count", ()).await;
         assert!(matches!(late, Err(Error::Died { .. })), "{late:?}");

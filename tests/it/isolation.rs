@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use host_core::Error;
 use host_core::spec::{Isolation, Options};
-use tests::gpu::{is_worker, kill, workers_of};
+use tests::gpu::{is_worker, kill_worker_of, workers_of};
 use tests::{Actor, Object, World, check, check_apart, until};
 
 /// Ours, but for one that waits for an actor.
@@ -55,7 +55,7 @@ fn its_end_is_a_crash_of_this_actor_alone() {
         let counter = spawn(&world, "basic", "Counter", options).await;
         assert_eq!(counter.ask("increment", ()).await, Ok(1));
         assert_eq!(counter.ask("increment", ()).await, Ok(2));
-        workers().into_iter().for_each(kill);
+        kill_worker_of("Counter", &counter);
         until("it has restarted", || {
             counter.snapshot(&world).is_some_and(|seen| seen.restarts == 1)
         })

@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 
 use test_builds::build_host_with_gpus;
 
+use crate::Actor;
+
 /// A program that is `host` where the driver for tests is found: only the
 /// environment says where that is, and that of this process is everybody's.
 ///
@@ -43,4 +45,21 @@ fn parent_of(id: u32) -> Option<u32> {
 pub fn kill(id: u32) {
     let killed = Command::new("kill").args(["-9", &id.to_string()]).status();
     assert!(killed.expect("kill can be run").success(), "{id} cannot be killed");
+}
+
+/// Kills the worker process of an actor, which goes by its class and id, and
+/// not one that waits to be the next.
+///
+/// # Panics
+/// If it has none.
+pub fn kill_worker_of(class: &str, actor: &Actor) {
+    let label = format!("{class}({})", actor.id());
+    let is_its = |id: &u32| {
+        let name = fs::read_to_string(format!("/proc/{id}/comm")).unwrap_or_default();
+        // The kernel keeps fifteen bytes.
+        name.contains('(') && label.starts_with(name.trim_end())
+    };
+    let all = workers_of(std::process::id());
+    let worker = all.iter().copied().find(is_its);
+    kill(worker.unwrap_or_else(|| panic!("none of {all:?} goes by {label}")));
 }

@@ -117,7 +117,11 @@ fn with_workers<F: Future<Output = ()>>(
             config.resources.set(GPUS, Amount::whole(gpus as u64).expect("small"));
             config.workers = Some(workers);
         });
+        let node = world.node.clone();
         test(world).await;
+        // A node that is let go with live actors keeps their processes.
+        node.end_all();
+        until("its actors are gone", || node.actor_count() == 0).await;
     });
 }
 

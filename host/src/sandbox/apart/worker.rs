@@ -1,5 +1,6 @@
 //! What a worker process does.
 
+use std::ffi::CString;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +47,7 @@ pub async fn serve(stream: UnixStream, wanted: Option<host_gpu::Wanted>) -> io::
     line.tell(ToNode::Hello(Hello { gpus: gpus.clone() }));
     let mut read = FramedRead::new(read, wire::codec(u64::MAX));
     let Some(start) = started(&mut read, &line).await? else { return Ok(()) };
+    show_as(&start.what);
     let code = match code(&engines, &start, &mut read, &line).await {
         Ok(code) => code,
         Err(error) => return give_up(&line, &error).await,
@@ -64,6 +66,14 @@ pub async fn serve(stream: UnixStream, wanted: Option<host_gpu::Wanted>) -> io::
         drained.await.map_err(io::Error::other)?;
     }
     Ok(())
+}
+
+/// What `ps` and `top` call this process: its actor, as far as that fits.
+fn show_as(actor: &str) {
+    if let Ok(name) = CString::new(actor) {
+        // It is for people, and works without.
+        let _ = rustix::thread::set_name(&name);
+    }
 }
 
 async fn started(
