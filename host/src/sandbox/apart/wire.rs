@@ -243,3 +243,87 @@ pub(super) fn encode<T: Serialize>(
 pub(super) fn decode<T: DeserializeOwned>(message: &[u8]) -> io::Result<T> {
     rmp_serde::from_slice(message).map_err(io::Error::other)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::contract::WitError;
+
+    /// Enough to reach every field of the seeds several times.
+    const INPUTS: usize = 200_000;
+
+    fn bytes(message: &ToNode) -> Vec<u8> {
+        rmp_serde::to_vec(message).unwrap()
+    }
+
+    fn seeds() -> Vec<Vec<u8>> {
+        let text = || "text".to_owned();
+        let gpu = Gpu {
+            name: text(),
+            kind: text(),
+            backend: text(),
+            driver: text(),
+            bus: Some(text()),
+            memory: 1 << 40,
+        };
+        let options = WitCallOptions { timeout: Some(u64::MAX), max_retries: Some(-1) };
+        let asks = [
+            Ask::Submit {
+                handle: 7,
+                method: text(),
+                args: OutgoingArguments::Plain(Bytes::from_static(b"\x91\x01")),
+                options,
+            },
+            Ask::Put { value: WitValue::Plain(Bytes::from_static(&[1, 2, 3])) },
+            Ask::Lookup { name: text(), namespace: Some(text()) },
+            Ask::Wait { objects: vec![1, 70_000, u32::MAX], count: 2, timeout: None },
+            Ask::GetIn { call: 1, objects: vec![1], timeout: Some(1) },
+            Ask::IsCancelled { call: 3 },
+            Ask::MaxLevel,
+        ];
+        let asks = asks.into_iter().map(|ask| ToNode::Ask(u64::MAX, Box::new(ask)));
+        let error = || WitError::from(&host_core::Error::Unavailable(text()));
+        let others = [
+            ToNode::Hello(Hello { gpus: vec![gpu.clone(), gpu] }),
+            ToNode::Well,
+            ToNode::Constructed(Err(error())),
+            ToNode::Called(9, Ok(WitValue::Plain(Bytes::from_static(&[0; 40])))),
+            ToNode::Crashed(error()),
+            ToNode::Say(Say::Print { is_stderr: true, bytes: Bytes::from_static(b"out") }),
+            ToNode::Say(Say::Log { level: WitLevel::Warn, target: text(), message: text() }),
+        ];
+        asks.chain(others).map(|message| bytes(&message)).collect()
+    }
+
+    /// What is read of a worker that its guest has taken over is a message or
+    /// an error, and what is a message can be written and read again.
+    #[test]
+    fn whatever_a_worker_sends_is_read_or_refused() {
+        let seeds = seeds();
+        for seed in &seeds {
+            let message: ToNode = decode(seed).unwrap();
+            assert_eq!(bytes(&message), *seed);
+        }
+        let mut rng = fastrand::Rng::with_seed(7);
+        let mut read = 0;
+        for _ in 0..INPUTS {
+            let mut input = rng.choice(&seeds).unwrap().clone();
+            for _ in 0..rng.usize(1..4) {
+                let at = rng.usize(0..input.len());
+                match rng.u8(0..4) {
+                    0 => input[at] ^= 1 << rng.u8(0..8),
+                    1 => input[at] = rng.u8(..),
+                    2 => input.truncate(at.max(1)),
+                    _ => input.insert(at, rng.u8(..)),
+                }
+            }
+            if let Ok(message) = decode::<ToNode>(&input) {
+                read += 1;
+                let again = bytes(&message);
+                let message: ToNode = decode(&again).unwrap();
+                assert_eq!(bytes(&message), again, "{input:02x?}");
+            }
+        }
+        assert!(read > INPUTS / 100, "only {read} were messages");
+    }
+}
