@@ -260,6 +260,33 @@ async fn a_name_is_one_actor_on_all_nodes() {
     nothing_is_left(&nodes).await;
 }
 
+/// The owner goes while it is asked, or before, or after: whoever looks for the
+/// name gets a handle or an error, and soon.
+#[tokio::test]
+async fn a_lookup_ends_whenever_the_owner_is_lost() {
+    let mut unanswered = 0;
+    for turns in 0..40 {
+        let control = Control::new();
+        let nodes = cluster(&control, 2).await;
+        let _made = nodes[0].spawn(named("hits")).await.unwrap();
+        let member = nodes[1].member.clone();
+        let looking = tokio::spawn(async move { member.lookup("default", "hits").await });
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        control.lose(nodes[0].id());
+        match within(looking).await.unwrap() {
+            Ok(_) | Err(Error::Invalid(_) | Error::Died { .. }) => {}
+            Err(Error::Unavailable(why)) => {
+                assert!(why.contains("hits"), "{why}");
+                unanswered += 1;
+            }
+            Err(other) => panic!("after {turns} turns: {other}"),
+        }
+    }
+    assert!(unanswered > 0, "it was never lost while it was asked");
+}
+
 #[tokio::test]
 async fn an_actor_that_may_restart_comes_back_and_with_its_arguments() {
     let control = Control::new();
