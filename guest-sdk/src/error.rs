@@ -205,6 +205,8 @@ pub enum Cause {
     Crashed,
     /// Its node went away.
     NodeLost,
+    /// The placement group that it was in was removed, or lost a node.
+    GroupRemoved,
 }
 
 /// A method's own error on its way to the caller.

@@ -83,6 +83,7 @@ mod future;
 mod get;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+mod group;
 mod handle;
 mod host;
 mod logger;
@@ -105,6 +106,7 @@ pub use error::{Cause, Death, Error, Failure, Result, Trap};
 pub use future::{get_async, get_async_timeout, wait_async};
 pub use get::{AnyRef, Gettable, get, get_timeout, wait};
 pub use greenroom_macros::{actor, driver};
+pub use group::{Bundle, PlacementGroup};
 pub use handle::Handle;
 pub use object::{ObjectRef, cancel, put};
 pub use options::{Isolation, MemorySize, Options};

@@ -5,6 +5,7 @@ use std::ops::Deref;
 use crate::args::Args;
 use crate::class::Actor;
 use crate::error::{Error, Result};
+use crate::group::PlacementGroup;
 use crate::handle::Handle;
 use crate::host::{self, IfExists};
 
@@ -26,6 +27,8 @@ pub struct ActorOptions {
     pub namespace: Option<String>,
     pub detached: Option<bool>,
     pub isolation: Option<Isolation>,
+    /// A placement group's id, and which of its bundles.
+    pub group: Option<(String, Option<u32>)>,
 }
 
 /// What is between an actor and others, besides the sandbox.
@@ -60,13 +63,15 @@ impl ActorOptions {
             resources.retain(|(other, _)| *other != name);
             resources.push((name, amount));
         }
+        let placed = self.group.is_some();
+        let labels = if placed || !self.labels.is_empty() { self.labels } else { others.labels };
         ActorOptions {
             cpus: self.cpus.or(others.cpus),
             gpus: self.gpus.or(others.gpus),
             memory: self.memory.or(others.memory),
             resources,
-            strategy: self.strategy.or(others.strategy),
-            labels: if self.labels.is_empty() { others.labels } else { self.labels },
+            strategy: self.strategy.or(others.strategy.filter(|_| !placed)),
+            labels,
             max_restarts: self.max_restarts.or(others.max_restarts),
             max_retries: self.max_retries.or(others.max_retries),
             max_concurrency: self.max_concurrency.or(others.max_concurrency),
@@ -75,6 +80,7 @@ impl ActorOptions {
             namespace: self.namespace.or(others.namespace),
             detached: self.detached.or(others.detached),
             isolation: self.isolation.or(others.isolation),
+            group: self.group.or(others.group),
         }
     }
 }
@@ -269,6 +275,18 @@ impl<A: Actor> Options<A> {
     /// What is between the actor and others, besides the sandbox.
     pub fn isolation(self, isolation: Isolation) -> Self {
         self.set(|options| options.isolation = Some(isolation))
+    }
+
+    /// In a placement group that is ready, in any of its bundles that can hold
+    /// the actor: what it asks for is taken from the bundle, and the bundle's
+    /// node is where it lives. It ends with the group at the latest.
+    pub fn in_group(self, group: &PlacementGroup) -> Self {
+        self.set(|options| options.group = Some((group.id().to_owned(), None)))
+    }
+
+    /// The same, in one bundle of the group, from 0.
+    pub fn in_bundle(self, group: &PlacementGroup, bundle: u32) -> Self {
+        self.set(|options| options.group = Some((group.id().to_owned(), Some(bundle))))
     }
 
     /// If the name is taken, answer the actor that has it; the constructor's

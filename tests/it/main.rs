@@ -14,6 +14,7 @@ mod examples;
 mod gpu;
 mod gpu_hostile;
 mod grants;
+mod groups;
 mod guard;
 mod hostile;
 mod isolation;

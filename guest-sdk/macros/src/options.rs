@@ -115,6 +115,7 @@ impl Options {
                 namespace: #namespace,
                 detached: #detached,
                 isolation: #isolation,
+                group: ::core::option::Option::None,
             }
         }
     }

@@ -165,6 +165,8 @@ pub(crate) struct State {
     pub(crate) driver: Parked,
     pub(crate) waits: BTreeMap<WaitId, Wait>,
     pub(crate) names: BTreeMap<(String, String), Who>,
+    /// Placement groups that are there: what their bundles hold.
+    pub(crate) groups: BTreeMap<String, Vec<BTreeMap<String, f64>>>,
     pub(crate) logs: Vec<LogLine>,
     /// One for each thread, told when it has the turn.
     pub(crate) bells: Vec<Arc<Condvar>>,
@@ -182,6 +184,7 @@ impl State {
             driver: Parked::Running,
             waits: BTreeMap::new(),
             names: BTreeMap::new(),
+            groups: BTreeMap::new(),
             logs: Vec::new(),
             bells: vec![Arc::new(Condvar::new())],
             last_id: 0,

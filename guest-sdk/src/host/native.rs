@@ -1,6 +1,7 @@
 //! The host as a [`World`] in this process: the same types and functions as
 //! the component's imports.
 
+mod groups;
 mod values;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ pub(crate) use values::{ArgumentsCarrying, Carrying, RawHandle, RawRef};
 pub(crate) use values::{Outgoing, OutgoingArguments, OutgoingArgumentsCarrying, OutgoingCarrying};
 pub(crate) use values::{receive, receive_args, store};
 
+pub(crate) use groups::{create_group, group_ready, remove_group};
 use values::{kept, sent};
 
 use super::{AfterKill, CallLimits, IfExists};
@@ -38,6 +40,9 @@ pub(crate) fn spawn(
     check(class, &options, exists)?;
     let (world, _) = here();
     let mut state = world.lock();
+    if let Some((group, bundle)) = &options.group {
+        groups::check(&state, class, &options, group, *bundle)?;
+    }
     let namespace = options.namespace.clone().unwrap_or_else(|| NAMESPACE.to_owned());
     let full_name = options.name.clone().map(|name| (namespace, name));
     if let Some(key) = &full_name {

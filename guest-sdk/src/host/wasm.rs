@@ -8,7 +8,7 @@ mod exports;
 use bindings::greenroom::actor as wit;
 #[cfg(feature = "async")]
 use wit::objects_async;
-use wit::{actors, context, logging, objects, types};
+use wit::{actors, context, groups, logging, objects, types};
 
 pub(crate) use types::{ArgumentsCarrying, Outgoing, OutgoingArguments};
 pub(crate) use types::{Carrying, Handle as RawHandle, ObjectRef as RawRef};
@@ -20,6 +20,7 @@ use super::{AfterKill, CallLimits, IfExists};
 use crate::class::Class;
 use crate::context::Identity;
 use crate::error::{Cause, Death, Error, Failure, Result, Trap};
+use crate::group::{Bundle, GroupStrategy};
 use crate::options::{ActorOptions, Isolation, Strategy};
 
 pub(crate) fn spawn(
@@ -51,6 +52,10 @@ pub(crate) fn spawn(
         namespace: options.namespace.as_deref(),
         detached: options.detached,
         isolation: options.isolation.map(isolation),
+        group: options
+            .group
+            .as_ref()
+            .map(|(group, bundle)| actors::InGroupParam { group, bundle: *bundle }),
     };
     let exists = match exists {
         IfExists::Refuse => actors::IfExists::Refuse,
@@ -65,6 +70,38 @@ pub(super) fn isolation(isolation: Isolation) -> actors::Isolation {
         Isolation::Shared => actors::Isolation::Shared,
         Isolation::Process => actors::Isolation::Process,
     }
+}
+
+pub(crate) fn create_group(bundles: &[Bundle], strategy: GroupStrategy) -> Result<String> {
+    let resources: Vec<Vec<(&str, f64)>> = bundles
+        .iter()
+        .map(|bundle| bundle.resources.iter().map(|(name, n)| (name.as_str(), *n)).collect())
+        .collect();
+    let bundles: Vec<groups::Bundle<'_>> = bundles
+        .iter()
+        .zip(&resources)
+        .map(|(bundle, resources)| groups::Bundle {
+            cpus: bundle.cpus,
+            gpus: bundle.gpus,
+            memory: bundle.memory,
+            resources,
+        })
+        .collect();
+    let strategy = match strategy {
+        GroupStrategy::Pack => groups::GroupStrategy::Pack,
+        GroupStrategy::Spread => groups::GroupStrategy::Spread,
+        GroupStrategy::StrictPack => groups::GroupStrategy::StrictPack,
+        GroupStrategy::StrictSpread => groups::GroupStrategy::StrictSpread,
+    };
+    Ok(groups::create(&bundles, strategy)?)
+}
+
+pub(crate) fn group_ready(group: &str) -> Result<RawRef> {
+    Ok(groups::ready(group)?)
+}
+
+pub(crate) fn remove_group(group: &str) -> Result<()> {
+    Ok(groups::remove(group)?)
 }
 
 pub(crate) fn lookup(name: &str, namespace: Option<&str>) -> Result<RawHandle> {
@@ -250,6 +287,7 @@ impl From<types::Cause> for Cause {
             types::Cause::ConstructorFailed => Cause::ConstructorFailed,
             types::Cause::Crashed => Cause::Crashed,
             types::Cause::NodeLost => Cause::NodeLost,
+            types::Cause::GroupRemoved => Cause::GroupRemoved,
         }
     }
 }
@@ -264,6 +302,7 @@ impl From<Cause> for types::Cause {
             Cause::ConstructorFailed => types::Cause::ConstructorFailed,
             Cause::Crashed => types::Cause::Crashed,
             Cause::NodeLost => types::Cause::NodeLost,
+            Cause::GroupRemoved => types::Cause::GroupRemoved,
         }
     }
 }

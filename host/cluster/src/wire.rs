@@ -8,7 +8,7 @@ mod loan;
 mod probe;
 mod spec;
 
-use host_core::{ActorId, CallId, JobId, NodeId, ObjectId};
+use host_core::{ActorId, CallId, GroupId, JobId, NodeId, ObjectId};
 use host_proto::node as proto;
 
 pub(crate) use error::{error, read_error};
@@ -44,7 +44,7 @@ macro_rules! wire_id {
     )*};
 }
 
-wire_id!(ActorId, ObjectId, JobId, CallId);
+wire_id!(ActorId, ObjectId, JobId, CallId, GroupId);
 
 impl WireId for host_core::lending::PinId {
     fn id(self) -> proto::Id {

@@ -102,6 +102,8 @@ pub enum Cause {
     Crashed,
     /// Its node went away.
     NodeLost,
+    /// The placement group that it was in was removed, or lost a node.
+    GroupRemoved,
 }
 
 impl fmt::Display for Cause {
@@ -114,6 +116,7 @@ impl fmt::Display for Cause {
             Cause::ConstructorFailed => "constructor failed",
             Cause::Crashed => "crashed",
             Cause::NodeLost => "node lost",
+            Cause::GroupRemoved => "group removed",
         })
     }
 }

@@ -247,6 +247,24 @@ pub const PREPARE_TIME: Duration = Duration::from_secs(5);
 /// well past the time its coordinator takes.
 pub const PREPARED_TIME: Duration = Duration::from_secs(30);
 
+/// Bundles of one placement group: a group of a bundle for each GPU of 32
+/// machines with 8.
+pub const GROUP_BUNDLES: usize = 256;
+
+/// Placement groups that were created on one node and not removed.
+pub const NODE_GROUPS: usize = 10_000;
+
+/// A placement group that waits is looked at again after this time, also if
+/// nobody said that there is room.
+pub const GROUP_LOOK_TIME: Duration = Duration::from_secs(1);
+
+/// And at most so often, however often somebody says so.
+pub const GROUP_LOOK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How often a node that keeps bundles sees whether their groups are still
+/// recorded: what it should have been told may be lost.
+pub const GROUP_COMPARE_TIME: Duration = Duration::from_secs(10);
+
 /// Calls under way from one node to others. Each costs some 300 bytes and its
 /// arguments; a node that waits for a million answers should be told.
 pub const CALLS_UNDER_WAY: usize = 1_000_000;

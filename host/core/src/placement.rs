@@ -10,6 +10,7 @@ pub mod group;
 mod labels;
 mod ledger;
 mod reason;
+mod reservations;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ pub use devices::GPUS;
 pub use labels::{Labels, Selector, Test};
 pub use ledger::{Ledger, Reserve};
 pub use reason::Reason;
+pub use reservations::{Ends, Inside, Reservations};
 
 /// A node is packed up to this part of its fullest resource, in
 /// ten-thousandths, before the next is begun; past it, actors are spread

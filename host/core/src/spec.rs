@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::error::Error;
+use crate::id::GroupId;
 use crate::limits;
 use crate::placement::{GPUS, Request, Selector, Strategy};
 use crate::resources::{Amount, Resources};
@@ -77,6 +78,9 @@ pub struct Options {
     pub detached: Option<bool>,
     /// What is between it and other actors.
     pub isolation: Option<Isolation>,
+    /// The placement group that it is put into: its id, as printed, and which
+    /// of its bundles, if one is named.
+    pub group: Option<(String, Option<u32>)>,
 }
 
 /// An actor's options, checked and complete.
@@ -106,6 +110,18 @@ pub struct ActorSpec {
     pub detached: bool,
     /// What is between it and other actors.
     pub isolation: Isolation,
+    /// The placement group that it is in: what it asks for is taken from a
+    /// bundle of that, and not from its node.
+    pub group: Option<InGroup>,
+}
+
+/// A place in a placement group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct InGroup {
+    /// The group.
+    pub group: GroupId,
+    /// Which of its bundles, from 0; none until one is chosen.
+    pub bundle: Option<u32>,
 }
 
 /// The namespace of names that give none.
@@ -125,13 +141,17 @@ impl Options {
                 None => resources.push((name, amount)),
             }
         }
+        // Where a group's bundles are is decided: the class has no say.
+        let placed = self.group.is_some();
+        let labels =
+            if placed || !self.labels.is_empty() { self.labels } else { base.labels.clone() };
         Options {
             cpus: self.cpus.or(base.cpus),
             gpus: self.gpus.or(base.gpus),
             memory: self.memory.or(base.memory),
             resources,
-            strategy: self.strategy.or_else(|| base.strategy.clone()),
-            labels: if self.labels.is_empty() { base.labels.clone() } else { self.labels },
+            strategy: self.strategy.or_else(|| base.strategy.clone().filter(|_| !placed)),
+            labels,
             max_restarts: self.max_restarts.or(base.max_restarts),
             max_retries: self.max_retries.or(base.max_retries),
             max_concurrency: self.max_concurrency.or(base.max_concurrency),
@@ -140,6 +160,7 @@ impl Options {
             namespace: self.namespace.or_else(|| base.namespace.clone()),
             detached: self.detached.or(base.detached),
             isolation: self.isolation.or(base.isolation),
+            group: self.group.or_else(|| base.group.clone()),
         }
     }
 
@@ -163,6 +184,16 @@ impl Options {
         }
         let namespace = self.namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.into());
         check_name("namespace", &namespace)?;
+        let group = self.group.as_ref().map(|(group, bundle)| {
+            if self.strategy.is_some() || !self.labels.is_empty() || self.detached == Some(true) {
+                return Err(Error::Invalid(
+                    "an actor in a placement group has no strategy and no labels, since its \
+                     bundle has a node, and is not detached, since it ends with the group"
+                        .into(),
+                ));
+            }
+            Ok(InGroup { group: group_id(group)?, bundle: *bundle })
+        });
         let strategy = self.strategy.unwrap_or_default();
         if let Strategy::Only(node) | Strategy::Rather(node) = &strategy {
             check_name("node", node)?;
@@ -180,7 +211,18 @@ impl Options {
             namespace,
             detached: self.detached.unwrap_or(false),
             isolation: self.isolation.unwrap_or_default(),
+            group: group.transpose()?,
         })
+    }
+
+    /// What a bundle of a placement group holds, of options that say nothing
+    /// else. Errors are [`Error::Invalid`].
+    pub fn bundle(self) -> Result<Resources, Error> {
+        let resources = self.reserved()?;
+        if resources.is_empty() {
+            return Err(Error::Invalid("a bundle that holds nothing".into()));
+        }
+        Ok(resources)
     }
 
     fn reserved(&self) -> Result<Resources, Error> {
@@ -216,10 +258,15 @@ impl Options {
 }
 
 impl ActorSpec {
-    /// What it asks of the node it will live on.
+    /// What it asks of the node it will live on: nothing, in a placement
+    /// group.
     pub fn request(&self) -> Request {
+        let resources = match self.group {
+            Some(_) => Resources::default(),
+            None => self.resources.clone(),
+        };
         Request {
-            resources: self.resources.clone(),
+            resources,
             strategy: self.strategy.clone(),
             required: self.labels.clone(),
             preferred: Vec::new(),
@@ -237,6 +284,14 @@ fn selectors(texts: &[String]) -> Result<Vec<Selector>, Error> {
         }
     }
     Ok(selectors)
+}
+
+/// Reads the id of a placement group, as a guest says it.
+pub fn group_id(text: &str) -> Result<GroupId, Error> {
+    text.parse().map_err(|_| {
+        let text: String = text.chars().take(limits::NAME_BYTES).collect();
+        Error::Invalid(format!("{text:?} is not the id of a placement group"))
+    })
 }
 
 /// Reads a number of tries: -1 has no bound, other negative numbers are
@@ -330,6 +385,31 @@ mod tests {
         assert_eq!(request.strategy, Strategy::Spread);
         let required: Vec<String> = request.required.iter().map(Selector::to_string).collect();
         assert_eq!(required, ["disk=ssd", "zone in (a, b)"]);
+    }
+
+    #[test]
+    fn a_group_takes_the_place_of_the_classes_conditions_on_nodes() {
+        let class = Options {
+            strategy: Some(Strategy::Spread),
+            labels: vec!["zone=a".into()],
+            cpus: Some(1.0),
+            ..Options::default()
+        };
+        let site = Options { group: Some(("g3@n2".into(), Some(1))), ..Options::default() };
+        let spec = site.clone().over(&class).resolve(Concurrency::Sequential).unwrap();
+        let group = GroupId { node: crate::NodeId(2), seq: 3 };
+        assert_eq!(spec.group, Some(InGroup { group, bundle: Some(1) }));
+        assert_eq!((spec.strategy.clone(), spec.labels.len()), (Strategy::Pack, 0));
+        assert!(!spec.resources.is_empty() && spec.request().resources.is_empty());
+        for contradiction in [
+            Options { strategy: Some(Strategy::Pack), ..site.clone() },
+            Options { labels: vec!["zone=a".into()], ..site.clone() },
+            Options { detached: Some(true), ..site.clone() },
+            Options { group: Some(("g03@n2".into(), None)), ..site },
+        ] {
+            let error = contradiction.resolve(Concurrency::Sequential).unwrap_err();
+            assert!(matches!(&error, Error::Invalid(m) if m.contains("group")), "{error}");
+        }
     }
 
     #[test]

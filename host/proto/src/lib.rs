@@ -13,7 +13,7 @@
 
 /// The version of the contracts between hosts, and between clients and hosts.
 /// Raised when an older host could misread a newer one.
-pub const PROTOCOL_VERSION: u32 = 3;
+pub const PROTOCOL_VERSION: u32 = 4;
 
 /// A module with what the compiler made of a contract.
 macro_rules! contract {

@@ -126,6 +126,7 @@ fn cause_in_words(cause: Cause) -> String {
         Cause::ConstructorFailed => "its constructor failed",
         Cause::Crashed => "it crashed",
         Cause::NodeLost => "its node was lost",
+        Cause::GroupRemoved => "the placement group that it was in has ended",
     }
     .into()
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use host_core::id::Label;
 use host_core::resources::{Amount, Resources};
 use host_core::spec::Tries;
 use host_core::{ActorId, JobId};
@@ -12,7 +11,7 @@ use tonic::Status;
 use super::jobs::Entry;
 use super::{Inner, NodeSummary, cluster, limits, wire};
 use crate::actor::{Actor, State};
-use crate::node::GpuView;
+use crate::node::{GpuHolder, GpuView};
 use crate::sandbox::Package;
 
 impl Inner {
@@ -150,10 +149,20 @@ impl Inner {
 
     /// A GPU in a list.
     fn gpu(&self, index: usize, GpuView { gpu, holders }: GpuView) -> proto::Gpu {
-        let holder = |(label, share): (Label, Amount)| proto::GpuHolder {
-            actor: Some(wire::actor_id_to(label.id)),
-            class: label.class.to_string(),
-            share: share.as_f64(),
+        let holder = |(holder, share): (GpuHolder, Amount)| {
+            let share = share.as_f64();
+            match holder {
+                GpuHolder::Actor(label) => proto::GpuHolder {
+                    actor: Some(wire::actor_id_to(label.id)),
+                    class: label.class.to_string(),
+                    share,
+                    bundle: String::new(),
+                },
+                GpuHolder::Bundle(group, bundle) => {
+                    let bundle = format!("{group}.{bundle}");
+                    proto::GpuHolder { share, bundle, ..proto::GpuHolder::default() }
+                }
+            }
         };
         proto::Gpu {
             node: self.about.id.0,

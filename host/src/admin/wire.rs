@@ -153,6 +153,7 @@ fn cause_to(cause: Cause) -> proto::Cause {
         Cause::ConstructorFailed => proto::Cause::ConstructorFailed,
         Cause::Crashed => proto::Cause::Crashed,
         Cause::NodeLost => proto::Cause::NodeLost,
+        Cause::GroupRemoved => proto::Cause::GroupRemoved,
     }
 }
 
@@ -165,6 +166,7 @@ fn cause_from(cause: proto::Cause) -> Cause {
         proto::Cause::ConstructorFailed => Cause::ConstructorFailed,
         proto::Cause::Unknown | proto::Cause::Crashed => Cause::Crashed,
         proto::Cause::NodeLost => Cause::NodeLost,
+        proto::Cause::GroupRemoved => Cause::GroupRemoved,
     }
 }
 

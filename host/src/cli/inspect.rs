@@ -196,6 +196,8 @@ fn options(options: &Options) -> Vec<(String, Json)> {
         namespace,
         detached,
         isolation,
+        // No class can know of one.
+        group: _,
     } = options;
     let custom: Map<String, Json> =
         resources.iter().map(|(name, amount)| (name.clone(), json!(amount))).collect();

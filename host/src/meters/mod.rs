@@ -42,7 +42,7 @@ pub const OUTCOMES: [&str; 14] = [
 ];
 
 /// What ended actors, as operators see it.
-pub const CAUSES: [Cause; 7] = [
+pub const CAUSES: [Cause; 8] = [
     Cause::Killed,
     Cause::Released,
     Cause::Exited,
@@ -50,6 +50,7 @@ pub const CAUSES: [Cause; 7] = [
     Cause::ConstructorFailed,
     Cause::Crashed,
     Cause::NodeLost,
+    Cause::GroupRemoved,
 ];
 
 /// Something that is counted.
@@ -180,6 +181,7 @@ pub fn cause_label(cause: Cause) -> &'static str {
         Cause::ConstructorFailed => "constructor-failed",
         Cause::Crashed => "crashed",
         Cause::NodeLost => "node-lost",
+        Cause::GroupRemoved => "group-removed",
     }
 }
 

@@ -91,11 +91,11 @@ impl Local for Here {
     fn withdraw(&self, id: ActorId) -> bool {
         let Ok(node) = self.node() else { return false };
         let granted = {
-            let mut ledger = node.ledger.lock();
-            if !ledger.is_waiting(id) {
+            let mut all = node.reservations.lock();
+            if !all.is_waiting(id) {
                 return false;
             }
-            ledger.withdraw(id)
+            all.release(id)
         };
         node.granted(&granted);
         self.end(id, Cause::NodeLost);
@@ -103,7 +103,7 @@ impl Local for Here {
     }
 
     fn waiting(&self) -> usize {
-        self.node().map_or(0, |node| node.ledger.lock().waiting_count())
+        self.node().map_or(0, |node| node.reservations.lock().waiting_count())
     }
 
     fn retire(&self, id: ActorId, cause: Cause) {
@@ -217,7 +217,7 @@ impl Local for Here {
 
     fn load(&self) -> (Resources, u32) {
         let Ok(node) = self.node() else { return (Resources::default(), 0) };
-        let free = node.ledger.lock().spare().clone();
+        let free = node.reservations.lock().spare().clone();
         let actors = node.actors.lock().len();
         (free, u32::try_from(actors).unwrap_or(u32::MAX))
     }

@@ -96,9 +96,10 @@ impl Env for Inner {
             self.ended.lock().push(actor.label.clone(), death);
         }
         let removed = self.actors.lock().remove(&id);
-        if !actor.spec.resources.is_empty() {
-            let granted = self.ledger.lock().release(id);
+        if !actor.spec.resources.is_empty() || actor.spec.group.is_some() {
+            let granted = self.reservations.lock().release(id);
             self.granted(&granted);
+            self.groups_look();
         }
         drop(removed);
         if is_canary {
@@ -120,7 +121,7 @@ impl Inner {
         if !actor.package.code.uses_gpu() {
             return None;
         }
-        let gpu = self.ledger.lock().gpus_of(actor.label.id).first().copied();
+        let gpu = self.reservations.lock().gpus_of(actor.label.id).first().copied();
         let (index, part) = gpu?;
         let gpu = workers.gpus().get(index)?.clone();
         let memory = (gpu.memory as f64 * part.as_f64()) as u64;

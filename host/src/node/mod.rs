@@ -9,6 +9,7 @@ mod cluster;
 mod config;
 mod ended;
 mod env;
+mod groups;
 mod ids;
 mod services;
 mod spawn;
@@ -23,7 +24,8 @@ use std::time::Instant;
 use host_cluster::Member;
 use host_core::id::Label;
 use host_core::names::Names;
-use host_core::placement::Ledger;
+use host_core::placement::Reservations;
+use host_core::placement::group::coordinator;
 use host_core::spec::{Concurrency, Options};
 use host_core::trace::Context;
 use host_core::waits::Waits;
@@ -34,7 +36,7 @@ use tokio::sync::Notify;
 
 pub use cluster::Bulk;
 pub use config::Config;
-pub use view::{GpuView, ObjectTotals, Page};
+pub use view::{GpuHolder, GpuView, ObjectTotals, Page};
 
 use crate::actor::{Actor, Role, Snapshot};
 use crate::meters::{Count, Meters};
@@ -60,7 +62,8 @@ struct Inner {
     packages: Mutex<HashMap<PackageId, Arc<Package>>>,
     actors: Mutex<HashMap<ActorId, Arc<Actor>>>,
     names: Mutex<Names>,
-    ledger: Mutex<Ledger>,
+    reservations: Mutex<Reservations>,
+    groups: groups::Groups,
     waits: Mutex<Waits>,
     ended: Mutex<ended::Ended>,
     store: Store,
@@ -116,7 +119,8 @@ impl Node {
             packages: Mutex::default(),
             actors: Mutex::default(),
             names: Mutex::default(),
-            ledger: Mutex::new(Ledger::new(config.resources.clone())),
+            reservations: Mutex::new(Reservations::new(config.resources.clone())),
+            groups: groups::Groups::default(),
             waits: Mutex::default(),
             ended: Mutex::default(),
             store,
@@ -337,8 +341,9 @@ impl Drop for Job {
         for actor in self.node.0.ends_with(self.id) {
             actor.end(Cause::JobEnded);
         }
-        if let Some(member) = self.node.0.cluster.get() {
-            member.end_job(self.id);
+        match self.node.0.cluster.get() {
+            Some(member) => member.end_job(self.id),
+            None => drop(self.node.0.group(coordinator::Event::JobEnded(self.id), None)),
         }
     }
 }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use host_core::placement::group::GroupStrategy;
+use host_core::resources::Resources;
 use host_core::spec::Options;
 use host_core::waits::{Ticket, Waiter, Waits};
-use host_core::{ActorId, Cause, Error, Level, ObjectId, limits};
+use host_core::{ActorId, Cause, Error, GroupId, Level, ObjectId, limits};
 
 use super::Inner;
 use crate::sandbox::{Answer, Caller, Services};
@@ -37,6 +39,23 @@ impl Services for Inner {
             let namespace = namespace.as_deref().unwrap_or(&caller.identity.namespace);
             self.find(&name, namespace).await
         })
+    }
+
+    fn create_group<'a>(
+        &'a self,
+        caller: &'a Caller,
+        bundles: Vec<Resources>,
+        strategy: GroupStrategy,
+    ) -> Answer<'a, Result<GroupId, Error>> {
+        Box::pin(Inner::create_group(self, caller.identity.job, bundles, strategy))
+    }
+
+    fn group_ready(&self, caller: &Caller, group: GroupId) -> Result<ObjectRef, Error> {
+        self.ready_of(caller.identity.job, group)
+    }
+
+    fn remove_group(&self, caller: &Caller, group: GroupId) {
+        self.end_group(caller.identity.job, group);
     }
 
     fn pending(&self, producer: Producer) -> ObjectRef {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use host_cluster::{Birth, Life, Refused};
 use host_core::id::Label;
-use host_core::placement::{Decision, NodeView, Reserve, Strategy, decide, explain};
+use host_core::placement::{Decision, Reserve, Strategy, decide, explain};
 use host_core::spec::{ActorSpec, Concurrency, Isolation, Options, Tries};
 use host_core::{ActorId, Cause, Error, JobId, limits};
 use parking_lot::Mutex;
@@ -67,8 +67,9 @@ impl Inner {
         options: Options,
         reuse: bool,
     ) -> Result<Handle, Error> {
-        let birth = self.birth(job, package, class, options)?;
+        let mut birth = self.birth(job, package, class, options)?;
         self.check_place(&birth.spec)?;
+        self.choose_bundle(&mut birth.spec)?;
         let id = ActorId { node: self.id, seq: self.next_seq() };
         let full_name = birth.spec.name.clone().map(|name| (name, birth.spec.namespace.clone()));
         self.check_room(&birth.spec)?;
@@ -108,11 +109,15 @@ impl Inner {
             return Err(Refused::Failed(no_class(&package, &birth.class)));
         }
         self.check_room(&birth.spec).map_err(Refused::Failed)?;
-        let asked = &birth.spec.resources;
-        if !life.wait
-            && let Err(why) = self.ledger.lock().reserve_now(life.actor, asked.clone())
-        {
-            return Err(Refused::Full(why));
+        if !life.wait {
+            let (asked, inside) =
+                (birth.spec.resources.clone(), Inner::inside(birth.job, &birth.spec));
+            match self.reservations.lock().reserve_now(life.actor, asked, inside) {
+                Reserve::Granted => {}
+                Reserve::Waiting(why) => return Err(Refused::Full(why)),
+                Reserve::Never(why) if inside.is_none() => return Err(Refused::Full(why)),
+                Reserve::Never(why) => return Err(Refused::Failed(Error::Unplaceable(why))),
+            }
         }
         let mut birth = birth.clone();
         if life.movable {
@@ -135,18 +140,7 @@ impl Inner {
             return Ok(());
         }
         let request = &spec.request();
-        let ledger = self.ledger.lock();
-        let view = NodeView {
-            id: self.id,
-            name: self.config.name.to_string(),
-            total: ledger.total().clone(),
-            free: ledger.free().clone(),
-            labels: (*self.config.labels).clone(),
-            actors: 0,
-            draining: false,
-        };
-        drop(ledger);
-        match decide(request, &[view]) {
+        match decide(request, &[self.view_of_all()]) {
             decision @ Decision::Never(_) => Err(Error::Unplaceable(explain(request, &decision))),
             Decision::Place(_) | Decision::Wait(_) => Ok(()),
         }
@@ -222,11 +216,13 @@ impl Inner {
     /// Reserves what the actor asks for, now or when others have given back.
     fn reserve(&self, actor: &Arc<Actor>) -> Result<(), Error> {
         let asked = &actor.spec.resources;
-        if asked.is_empty() {
+        let inside = Inner::inside(actor.job, &actor.spec);
+        if asked.is_empty() && inside.is_none() {
             actor.grant();
             return Ok(());
         }
-        let reserved = self.ledger.lock().reserve(actor.label.id, asked.clone());
+        let id = actor.label.id;
+        let reserved = self.reservations.lock().reserve(id, asked.clone(), inside);
         match reserved {
             Reserve::Granted => actor.grant(),
             Reserve::Waiting(reason) => {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host_core::id::Label;
+use host_core::placement::group::Holder;
 use host_core::resources::{Amount, Resources};
 use host_core::waits::Waiter;
-use host_core::{ActorId, JobId, NodeId, ObjectId, PackageId, limits};
+use host_core::{ActorId, GroupId, JobId, NodeId, ObjectId, PackageId, limits};
 
 use super::Node;
 use crate::actor::Actor;
@@ -28,7 +29,16 @@ pub struct GpuView {
     /// What it is.
     pub gpu: Gpu,
     /// Who has reserved how much of it, in the order of their ids.
-    pub holders: Vec<(Label, Amount)>,
+    pub holders: Vec<(GpuHolder, Amount)>,
+}
+
+/// Somebody who has reserved a GPU, or a part of one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum GpuHolder {
+    /// An actor.
+    Actor(Label),
+    /// A bundle of a placement group, whoever is in it.
+    Bundle(GroupId, u32),
 }
 
 /// What objects there are on a node.
@@ -131,14 +141,18 @@ impl Node {
         let Some(workers) = &self.0.config.workers else { return Vec::new() };
         let view = |gpu: &Gpu| GpuView { gpu: gpu.clone(), holders: Vec::new() };
         let mut gpus: Vec<GpuView> = workers.gpus().iter().map(view).collect();
-        let held: Vec<_> = self.0.ledger.lock().gpu_holders().collect();
-        for (id, index, share) in held {
-            // One that has just ended is none any more.
-            if let (Some(gpu), Some(actor)) = (gpus.get_mut(index), self.actor(id)) {
-                gpu.holders.push((actor.label.clone(), share));
+        let mut held: Vec<_> = self.0.reservations.lock().gpu_holders().collect();
+        held.sort_unstable();
+        for (holder, index, share) in held {
+            let holder = match holder {
+                // One that has just ended is none any more.
+                Holder::Actor(id) => self.actor(id).map(|a| GpuHolder::Actor(a.label.clone())),
+                Holder::Bundle(group, bundle) => Some(GpuHolder::Bundle(group, bundle)),
+            };
+            if let (Some(gpu), Some(holder)) = (gpus.get_mut(index), holder) {
+                gpu.holders.push((holder, share));
             }
         }
-        gpus.iter_mut().for_each(|gpu| gpu.holders.sort_unstable_by_key(|(label, _)| label.id));
         gpus
     }
 
@@ -220,8 +234,8 @@ impl Node {
 
     /// What actors can reserve: all of it, and what is free now.
     pub fn resources(&self) -> (Resources, Resources) {
-        let ledger = self.0.ledger.lock();
-        (ledger.total().clone(), ledger.free().clone())
+        let all = self.0.reservations.lock();
+        (all.total().clone(), all.free().clone())
     }
 }
 

@@ -8,7 +8,10 @@ mod description;
 mod error;
 mod value;
 
+use host_core::Error;
 use host_core::placement::Strategy;
+use host_core::placement::group::GroupStrategy;
+use host_core::resources::Resources;
 use host_core::spec::{Isolation, Options};
 use serde::{Deserialize, Serialize};
 use wasmtime::component::{ComponentType, Lift, Lower};
@@ -41,6 +44,40 @@ pub(super) struct WitOptions {
     namespace: Option<String>,
     detached: Option<bool>,
     isolation: Option<WitIsolation>,
+    group: Option<WitInGroup>,
+}
+
+/// `actors.in-group`.
+#[derive(ComponentType, Lift, Serialize, Deserialize)]
+#[component(record)]
+pub(super) struct WitInGroup {
+    group: String,
+    bundle: Option<u32>,
+}
+
+/// `groups.bundle`.
+#[derive(ComponentType, Lift, Serialize, Deserialize)]
+#[component(record)]
+pub(super) struct WitBundle {
+    cpus: Option<f64>,
+    gpus: Option<f64>,
+    memory: Option<u64>,
+    resources: Vec<(String, f64)>,
+}
+
+/// `groups.group-strategy`.
+#[derive(ComponentType, Lift, Serialize, Deserialize, Clone, Copy)]
+#[component(enum)]
+#[repr(u8)]
+pub(super) enum WitGroupStrategy {
+    #[component(name = "pack")]
+    Pack,
+    #[component(name = "spread")]
+    Spread,
+    #[component(name = "strict-pack")]
+    StrictPack,
+    #[component(name = "strict-spread")]
+    StrictSpread,
 }
 
 /// `actors.isolation`.
@@ -144,6 +181,25 @@ impl From<WitStrategy> for Strategy {
     }
 }
 
+impl From<WitGroupStrategy> for GroupStrategy {
+    fn from(strategy: WitGroupStrategy) -> GroupStrategy {
+        match strategy {
+            WitGroupStrategy::Pack => GroupStrategy::Pack,
+            WitGroupStrategy::Spread => GroupStrategy::Spread,
+            WitGroupStrategy::StrictPack => GroupStrategy::StrictPack,
+            WitGroupStrategy::StrictSpread => GroupStrategy::StrictSpread,
+        }
+    }
+}
+
+impl WitBundle {
+    /// What it holds, checked.
+    pub(super) fn resources(self) -> Result<Resources, Error> {
+        let WitBundle { cpus, gpus, memory, resources } = self;
+        Options { cpus, gpus, memory, resources, ..Options::default() }.bundle()
+    }
+}
+
 impl From<WitOptions> for Options {
     fn from(options: WitOptions) -> Options {
         Options {
@@ -164,6 +220,7 @@ impl From<WitOptions> for Options {
                 WitIsolation::Shared => Isolation::Shared,
                 WitIsolation::Process => Isolation::Process,
             }),
+            group: options.group.map(|place| (place.group, place.bundle)),
         }
     }
 }

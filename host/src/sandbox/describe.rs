@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use host_core::id::Label;
 use host_core::package::PackageInfo;
+use host_core::placement::group::GroupStrategy;
+use host_core::resources::Resources;
 use host_core::spec::{DEFAULT_NAMESPACE, Options};
-use host_core::{ActorId, Error, JobId, Level, NodeId, limits};
+use host_core::{ActorId, Error, GroupId, JobId, Level, NodeId, limits};
 use host_wasi::{Output, Profile, Stream};
 use wasmtime::component::TypedFunc;
 
@@ -92,6 +94,21 @@ impl Services for Nobody {
     ) -> Answer<'a, Result<Handle, Error>> {
         Box::pin(std::future::ready(Err(denied())))
     }
+
+    fn create_group<'a>(
+        &'a self,
+        _: &'a Caller,
+        _: Vec<Resources>,
+        _: GroupStrategy,
+    ) -> Answer<'a, Result<GroupId, Error>> {
+        Box::pin(std::future::ready(Err(denied())))
+    }
+
+    fn group_ready(&self, _: &Caller, _: GroupId) -> Result<ObjectRef, Error> {
+        Err(denied())
+    }
+
+    fn remove_group(&self, _: &Caller, _: GroupId) {}
 
     fn pending(&self, _: Producer) -> ObjectRef {
         unreachable!("without a handle there is nobody to call")

@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use host_core::id::Label;
 use host_core::placement::Labels;
+use host_core::placement::group::GroupStrategy;
+use host_core::resources::Resources;
 use host_core::spec::Options;
 use host_core::trace::Context as TraceContext;
-use host_core::{Error, JobId, Level, NodeId, limits};
+use host_core::{Error, GroupId, JobId, Level, NodeId, limits};
 use host_gpu::GpuCtx;
 use host_wasi::Data;
 use parking_lot::Mutex;
@@ -82,6 +84,23 @@ pub trait Services: Send + Sync {
         name: String,
         namespace: Option<String>,
     ) -> Answer<'a, Result<Handle, Error>>;
+
+    /// Asks for a placement group of the caller's job. Its id comes before it
+    /// is reserved.
+    fn create_group<'a>(
+        &'a self,
+        caller: &'a Caller,
+        bundles: Vec<Resources>,
+        strategy: GroupStrategy,
+    ) -> Answer<'a, Result<GroupId, Error>>;
+
+    /// An object that is settled when a group of the caller's job is reserved,
+    /// or is known not to be there.
+    fn group_ready(&self, caller: &Caller, group: GroupId) -> Result<ObjectRef, Error>;
+
+    /// Ends a placement group of the caller's job; nothing happens if there is
+    /// no such group.
+    fn remove_group(&self, caller: &Caller, group: GroupId);
 
     /// A new object that `producer` will make.
     fn pending(&self, producer: Producer) -> ObjectRef;

@@ -203,6 +203,7 @@ fn no_options() -> Options {
         namespace: None,
         detached: None,
         isolation: None,
+        group: None,
     }
 }
 

@@ -121,5 +121,6 @@ fn options(options: ActorOptions) -> actors::OptionsResult {
         namespace: options.namespace,
         detached: options.detached,
         isolation: options.isolation.map(super::isolation),
+        group: options.group.map(|(group, bundle)| actors::InGroupResult { group, bundle }),
     }
 }

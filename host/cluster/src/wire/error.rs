@@ -9,7 +9,7 @@ use host_proto::node as proto;
 const TEXT_BYTES_MAX: usize = 16 << 10;
 
 /// Causes by their names.
-const CAUSES: [(Cause, &str); 7] = [
+const CAUSES: [(Cause, &str); 8] = [
     (Cause::Killed, "killed"),
     (Cause::Released, "released"),
     (Cause::Exited, "exited"),
@@ -17,6 +17,7 @@ const CAUSES: [(Cause, &str); 7] = [
     (Cause::ConstructorFailed, "constructor-failed"),
     (Cause::Crashed, "crashed"),
     (Cause::NodeLost, "node-lost"),
+    (Cause::GroupRemoved, "group-removed"),
 ];
 
 /// An error for the wire.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use host_core::placement::{Selector, Strategy};
 use host_core::resources::{Amount, Resources};
-use host_core::spec::{ActorSpec, Isolation, Tries};
+use host_core::spec::{ActorSpec, InGroup, Isolation, Tries};
 use host_core::{PackageId, limits};
 use host_proto::node as proto;
 use host_proto::node::spec::Strategy as Placed;
@@ -75,6 +75,10 @@ fn spec(spec: &ActorSpec) -> proto::Spec {
         namespace: spec.namespace.clone(),
         detached: spec.detached,
         own_process: spec.isolation == Isolation::Process,
+        group: spec.group.map(|place| proto::InGroup {
+            group: Some(place.group.id()),
+            bundle: place.bundle.unwrap_or_default(),
+        }),
     }
 }
 
@@ -101,7 +105,12 @@ fn read_spec(spec: proto::Spec) -> Read<ActorSpec> {
         namespace: short(spec.namespace)?,
         detached: spec.detached,
         isolation: if spec.own_process { Isolation::Process } else { Isolation::Shared },
+        group: spec.group.map(read_place).transpose()?,
     })
+}
+
+fn read_place(place: proto::InGroup) -> Read<InGroup> {
+    Ok(InGroup { group: WireId::read(place.group)?, bundle: Some(place.bundle) })
 }
 
 /// Tries for the wire: none is without bound.
@@ -138,7 +147,7 @@ fn short(name: String) -> Read<String> {
 
 #[cfg(test)]
 mod tests {
-    use host_core::{JobId, NodeId};
+    use host_core::{GroupId, JobId, NodeId};
 
     use super::*;
 
@@ -162,6 +171,10 @@ mod tests {
                 namespace: "default".into(),
                 detached: true,
                 isolation: Isolation::Process,
+                group: Some(InGroup {
+                    group: GroupId { node: NodeId(2), seq: 9 },
+                    bundle: Some(3),
+                }),
             },
         };
         assert_eq!(read_birth(birth(&known)), Ok(known.clone()));

@@ -173,6 +173,7 @@ pub(crate) fn plain() -> ActorSpec {
         namespace: "default".into(),
         detached: false,
         isolation: Isolation::Shared,
+        group: None,
     }
 }
 

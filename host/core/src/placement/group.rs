@@ -2,11 +2,15 @@
 //!
 //! [`plan`] is the pure choice of nodes. A [`Reservation`] carries it out in
 //! two phases, so that a node that has less than the plan believed takes back
-//! the whole; [`Bundles`] is the part of a node that holds bundles.
+//! the whole; [`Bundles`] is the part of a node that holds bundles. The
+//! [`Coordinator`] is the part of a node that its actors ask for groups: it
+//! plans, reserves, waits and plans again.
 
 mod bundles;
+mod choice;
+pub mod coordinator;
 mod plan;
-mod reservation;
+pub mod reservation;
 #[cfg(test)]
 mod tests;
 
@@ -14,9 +18,11 @@ use std::fmt;
 
 use crate::id::{ActorId, GroupId};
 
-pub use bundles::{Bundle, Bundles, Doubt};
+pub use bundles::{Bundle, BundleView, Bundles, Doubt, Removed};
+pub use choice::candidates;
+pub use coordinator::{Coordinator, Fate, GroupView, Nodes, Wish};
 pub use plan::{GroupStrategy, Plan, plan};
-pub use reservation::{Effect, Event, Reservation};
+pub use reservation::Reservation;
 
 /// Whoever holds resources of a node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

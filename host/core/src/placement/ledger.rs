@@ -171,6 +171,11 @@ impl<H: Copy + Eq + Hash + fmt::Display> Ledger<H> {
         }
     }
 
+    /// Whether a request would be granted now.
+    pub fn has_room(&self, asked: &Resources) -> bool {
+        self.shortage(asked).is_none()
+    }
+
     /// What the node has.
     pub fn total(&self) -> &Resources {
         &self.total

@@ -207,6 +207,7 @@ fn cause_to(cause: Cause) -> proto::Cause {
         Cause::ConstructorFailed => proto::Cause::ConstructorFailed,
         Cause::Crashed => proto::Cause::Crashed,
         Cause::NodeLost => proto::Cause::NodeLost,
+        Cause::GroupRemoved => proto::Cause::GroupRemoved,
     }
 }
 
@@ -219,6 +220,7 @@ fn cause_from(cause: i32) -> Result<Cause, Unreadable> {
         Ok(proto::Cause::ConstructorFailed) => Ok(Cause::ConstructorFailed),
         Ok(proto::Cause::Crashed) => Ok(Cause::Crashed),
         Ok(proto::Cause::NodeLost) => Ok(Cause::NodeLost),
+        Ok(proto::Cause::GroupRemoved) => Ok(Cause::GroupRemoved),
         Ok(proto::Cause::Unspecified) | Err(_) => {
             Err(Unreadable::Malformed("a cause that this version does not know"))
         }

@@ -74,6 +74,7 @@ fn records() -> Vec<(Key, Value)> {
         ActorRecord { state: dead(Cause::ConstructorFailed), ..actor() },
         ActorRecord { state: dead(Cause::Crashed), ..actor() },
         ActorRecord { state: dead(Cause::NodeLost), ..actor() },
+        ActorRecord { state: dead(Cause::GroupRemoved), ..actor() },
         strategy(Strategy::Spread),
         strategy(Strategy::Only("n2".into())),
         actor(),

@@ -11,12 +11,11 @@ use std::time::Duration;
 use host_core::control::{Answer, GroupRecord, Guard, Key, Request, Ticket, Value, Write};
 use host_core::membership::{Standing, View};
 use host_core::placement::Reserve;
-use host_core::placement::group::{
-    Bundles, Effect, Event, GroupStrategy, Holder, Plan, Reservation, plan,
-};
+use host_core::placement::group::reservation::{Effect, Event};
+use host_core::placement::group::{Bundles, GroupStrategy, Holder, Plan, Reservation, plan};
 use host_core::resources::Resources;
 use host_core::session::Room;
-use host_core::{ActorId, Cause, GroupId, NodeId, limits};
+use host_core::{ActorId, Cause, GroupId, JobId, NodeId, limits};
 
 use super::{Asker, Ctx, Input, Member, Out};
 use crate::counts::Fact;
@@ -25,6 +24,9 @@ use crate::message::Message;
 
 /// How often a node compares its bundles with the records.
 const COMPARED: Duration = Duration::from_secs(10);
+
+/// Whose job it is makes no difference here.
+const SIM_JOB: JobId = JobId { node: NodeId(0), seq: 0 };
 
 pub(super) struct Groups {
     reserving: BTreeMap<GroupId, Reserving>,
@@ -254,9 +256,8 @@ impl Member {
                 let kept = self.groups.bundles.prepare(
                     ctx.now,
                     &mut self.ledger,
-                    from,
-                    id,
-                    bundle,
+                    (from, SIM_JOB),
+                    (id, bundle),
                     resources,
                 );
                 if kept.is_ok() {
@@ -311,18 +312,17 @@ impl Member {
         actor: ActorId,
         asked: Resources,
     ) -> Result<(), String> {
-        match self.groups.bundles.reserve(group, bundle, actor, asked) {
-            Some(Reserve::Granted) => Ok(()),
-            Some(Reserve::Waiting(why) | Reserve::Never(why)) => {
-                self.groups.bundles.release(group, bundle, actor);
+        match self.groups.bundles.reserve((group, bundle), (actor, SIM_JOB), asked)? {
+            Reserve::Granted => Ok(()),
+            Reserve::Waiting(why) | Reserve::Never(why) => {
+                self.release_inside((group, bundle), actor);
                 Err(why)
             }
-            None => Err(format!("{group}.{bundle} is not here")),
         }
     }
 
-    pub(super) fn release_inside(&mut self, (group, bundle): (GroupId, u32), actor: ActorId) {
-        self.groups.bundles.release(group, bundle, actor);
+    pub(super) fn release_inside(&mut self, bundle: (GroupId, u32), actor: ActorId) {
+        self.groups.bundles.release(&mut self.ledger, bundle, actor);
     }
 
     pub(super) fn groups_tick(&mut self, ctx: &mut Ctx<'_>, view: &View) {

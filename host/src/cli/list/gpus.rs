@@ -18,6 +18,9 @@ pub(super) fn for_people(gpus: &[proto::Gpu]) -> String {
     rows.set_header(HEADER);
     for gpu in gpus {
         let holder = |holder: &proto::GpuHolder| {
+            if !holder.bundle.is_empty() {
+                return format!("bundle {} ({})", one_line(&holder.bundle), holder.share);
+            }
             format!("{} {} ({})", one_line(&holder.class), shown('a', holder.actor), holder.share)
         };
         let holders: Vec<_> = gpu.holders.iter().map(holder).collect();
@@ -37,6 +40,9 @@ pub(super) fn for_people(gpus: &[proto::Gpu]) -> String {
 /// A GPU for programs.
 pub(super) fn for_programs(gpu: &proto::Gpu) -> Json {
     let holder = |holder: &proto::GpuHolder| {
+        if !holder.bundle.is_empty() {
+            return json!({ "bundle": holder.bundle, "share": holder.share });
+        }
         json!({
             "actor": shown('a', holder.actor),
             "class": holder.class,

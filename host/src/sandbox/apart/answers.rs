@@ -11,7 +11,7 @@ use wasmtime::component::Resource;
 use super::wire::{Ask, Reply, Say};
 use crate::sandbox::contract::{RefTag, WitError};
 use crate::sandbox::imports::objects::{Begun, Waiting, lower_all};
-use crate::sandbox::imports::{self, actors, context, objects};
+use crate::sandbox::imports::{self, actors, context, groups, objects};
 use crate::sandbox::state::Guest;
 
 /// Answers a question. An error means that the worker broke the contract.
@@ -65,6 +65,11 @@ async fn answer_stopped(guest: &mut Guest, ask: Ask) -> wasmtime::Result<Reply> 
             actors::kill(guest, handle, after)?;
             Reply::Done(Ok(()))
         }
+        Ask::CreateGroup { bundles, strategy } => {
+            Reply::NewText(told(groups::create(guest, (bundles, strategy)).await?))
+        }
+        Ask::GroupReady { group } => Reply::Index(told(groups::ready(guest, &group)?)),
+        Ask::RemoveGroup { group } => Reply::Done(told(groups::remove(guest, &group)?)),
         Ask::Put { value } => Reply::Index(told(objects::put(guest, value).await?)),
         Ask::Get { objects, timeout } => {
             Reply::Values(told(objects::get(guest, &refs(objects), timeout).await?))

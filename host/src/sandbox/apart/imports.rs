@@ -6,8 +6,8 @@ use wasmtime::component::{Accessor, Linker, LinkerInstance, Resource, ResourceTy
 
 use super::wire::{Ask, Reply, Say};
 use crate::sandbox::contract::{
-    HandleTag, OutgoingArguments, RefTag, WitAfterKill, WitCallOptions, WitError, WitIfExists,
-    WitLevel, WitOptions, WitValue,
+    HandleTag, OutgoingArguments, RefTag, WitAfterKill, WitBundle, WitCallOptions, WitError,
+    WitGroupStrategy, WitIfExists, WitLevel, WitOptions, WitValue,
 };
 use crate::sandbox::imports::context::PANIC;
 use crate::sandbox::imports::name;
@@ -25,6 +25,7 @@ pub(in crate::sandbox) fn add_to_linker(
 ) -> wasmtime::Result<()> {
     types(&mut linker.instance(&name("types"))?)?;
     actors(&mut linker.instance(&name("actors"))?)?;
+    groups(&mut linker.instance(&name("groups"))?)?;
     objects(&mut linker.instance(&name("objects"))?)?;
     context(&mut linker.instance(&name("context"))?)?;
     logging(&mut linker.instance(&name("logging"))?)?;
@@ -129,6 +130,15 @@ fn actors(actors: &mut LinkerInstance<'_, Data>) -> wasmtime::Result<()> {
     asks!(actors, "kill", |(handle, after): (HandleIndex, WitAfterKill)| {
         Ask::Kill { handle: handle.rep(), after }
     }, Done => same);
+    Ok(())
+}
+
+fn groups(groups: &mut LinkerInstance<'_, Data>) -> wasmtime::Result<()> {
+    asks!(groups, "create", |(bundles, strategy): (Vec<WitBundle>, WitGroupStrategy)| {
+        Ask::CreateGroup { bundles, strategy }
+    }, NewText => same);
+    asks!(groups, "ready", |(group,): (String,)| Ask::GroupReady { group }, Index => new_ref);
+    asks!(groups, "remove", |(group,): (String,)| Ask::RemoveGroup { group }, Done => same);
     Ok(())
 }
 

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use tokio_util::codec::{Encoder as _, LengthDelimitedCodec};
 
 use crate::sandbox::contract::{
-    OutgoingArguments, WitAfterKill, WitArguments, WitCallOptions, WitError, WitIdentity,
-    WitIfExists, WitLevel, WitOptions, WitValue,
+    OutgoingArguments, WitAfterKill, WitArguments, WitBundle, WitCallOptions, WitError,
+    WitGroupStrategy, WitIdentity, WitIfExists, WitLevel, WitOptions, WitValue,
 };
 
 /// What a message can have beside the value of a guest, which is bounded by
@@ -146,6 +146,16 @@ pub(super) enum Ask {
         handle: u32,
         after: WitAfterKill,
     },
+    CreateGroup {
+        bundles: Vec<WitBundle>,
+        strategy: WitGroupStrategy,
+    },
+    GroupReady {
+        group: String,
+    },
+    RemoveGroup {
+        group: String,
+    },
     Put {
         value: WitValue,
     },
@@ -212,6 +222,7 @@ pub(super) enum Reply {
     Value(Result<WitValue, WitError>),
     Values(Result<Vec<WitValue>, WitError>),
     Indices(Result<Vec<u32>, WitError>),
+    NewText(Result<String, WitError>),
     Text(String),
     Flag(bool),
     Identity(WitIdentity),
@@ -279,6 +290,7 @@ mod tests {
             Ask::Wait { objects: vec![1, 70_000, u32::MAX], count: 2, timeout: None },
             Ask::GetIn { call: 1, objects: vec![1], timeout: Some(1) },
             Ask::IsCancelled { call: 3 },
+            Ask::GroupReady { group: text() },
             Ask::MaxLevel,
         ];
         let asks = asks.into_iter().map(|ask| ToNode::Ask(u64::MAX, Box::new(ask)));

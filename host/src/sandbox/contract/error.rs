@@ -80,6 +80,8 @@ pub(in crate::sandbox) enum WitCause {
     Crashed,
     #[component(name = "node-lost")]
     NodeLost,
+    #[component(name = "group-removed")]
+    GroupRemoved,
 }
 
 impl From<&Error> for WitError {
@@ -154,6 +156,7 @@ impl From<Cause> for WitCause {
             Cause::ConstructorFailed => WitCause::ConstructorFailed,
             Cause::Crashed => WitCause::Crashed,
             Cause::NodeLost => WitCause::NodeLost,
+            Cause::GroupRemoved => WitCause::GroupRemoved,
         }
     }
 }
@@ -168,6 +171,7 @@ impl From<WitCause> for Cause {
             WitCause::ConstructorFailed => Cause::ConstructorFailed,
             WitCause::Crashed => Cause::Crashed,
             WitCause::NodeLost => Cause::NodeLost,
+            WitCause::GroupRemoved => Cause::GroupRemoved,
         }
     }
 }

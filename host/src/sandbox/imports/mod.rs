@@ -7,6 +7,7 @@
 
 pub(super) mod actors;
 pub(super) mod context;
+pub(super) mod groups;
 pub(super) mod objects;
 mod objects_async;
 pub(super) mod values;
@@ -27,6 +28,7 @@ pub const VERSION: &str = "0.1.0";
 pub(super) fn add_to_linker(linker: &mut Linker<Data>, world: World) -> wasmtime::Result<()> {
     types(&mut linker.instance(&name("types"))?)?;
     actors::add(&mut linker.instance(&name("actors"))?)?;
+    groups::add(&mut linker.instance(&name("groups"))?)?;
     objects::add(&mut linker.instance(&name("objects"))?)?;
     context::add(&mut linker.instance(&name("context"))?)?;
     context::add_logging(&mut linker.instance(&name("logging"))?)?;

@@ -1,6 +1,7 @@
 //! Which bundle goes where.
 
 use std::cmp::Reverse;
+use std::fmt;
 
 use crate::id::NodeId;
 use crate::placement::{Decision, NodeView, Reason, Request, decide};
@@ -17,6 +18,17 @@ pub enum GroupStrategy {
     StrictPack,
     /// Each on a node of its own.
     StrictSpread,
+}
+
+impl fmt::Display for GroupStrategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            GroupStrategy::Pack => "pack",
+            GroupStrategy::Spread => "spread",
+            GroupStrategy::StrictPack => "strict-pack",
+            GroupStrategy::StrictSpread => "strict-spread",
+        })
+    }
 }
 
 /// Where the bundles go.

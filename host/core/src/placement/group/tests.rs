@@ -1,8 +1,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::reservation::{Effect, Event};
 use super::*;
-use crate::id::NodeId;
+use crate::id::{JobId, NodeId};
 use crate::placement::{Labels, Ledger, NodeView, Reserve};
 use crate::resources::{Amount, Resources};
 
@@ -117,13 +118,15 @@ fn one_refusal_takes_all_back() {
     assert_eq!(step(&mut reservation, 60, Event::Prepared(1)), []);
 }
 
+const JOB: JobId = JobId { node: NodeId(1), seq: 7 };
+
 #[test]
 fn bundles_take_from_the_node_and_give_to_their_actors() {
     let mut ledger = Ledger::new(cpus(4.0));
     let mut bundles = Bundles::default();
     let prepare = |bundles: &mut Bundles, ledger: &mut Ledger<Holder>, seq, n| {
         let group = GroupId { seq, ..GROUP };
-        bundles.prepare(Duration::ZERO, ledger, NodeId(1), group, 0, cpus(n))
+        bundles.prepare(Duration::ZERO, ledger, (NodeId(1), JOB), (group, 0), cpus(n))
     };
     prepare(&mut bundles, &mut ledger, 1, 3.0).unwrap();
     prepare(&mut bundles, &mut ledger, 1, 3.0).unwrap();
@@ -131,14 +134,31 @@ fn bundles_take_from_the_node_and_give_to_their_actors() {
     assert_eq!(refused, "waits for 2 cpus (1 of 4 available)");
     assert_eq!(*ledger.free(), cpus(1.0));
 
-    let actor = ActorId { node: NodeId(1), seq: 1 };
-    assert_eq!(bundles.reserve(GROUP, 0, actor, cpus(2.0)), None);
     assert_eq!(bundles.node_gone(NodeId(1)), [Doubt(GROUP)]);
     assert_eq!(bundles.doubts(Duration::from_secs(3_600)), [Doubt(GROUP)]);
     bundles.commit(GROUP);
     assert_eq!(bundles.doubts(Duration::from_secs(3_600)), []);
-    assert_eq!(bundles.reserve(GROUP, 0, actor, cpus(2.0)), Some(Reserve::Granted));
-    assert_eq!(bundles.release(GROUP, 0, actor), []);
-    assert_eq!(bundles.remove(&mut ledger, GROUP), []);
+    assert_eq!(bundles.committed(), [GROUP]);
+    let actor = ActorId { node: NodeId(1), seq: 1 };
+    let reserved = bundles.reserve((GROUP, 0), (actor, JOB), cpus(2.0));
+    assert_eq!(reserved, Ok(Reserve::Granted));
+    assert_eq!(bundles.release(&mut ledger, (GROUP, 0), actor), []);
+    assert_eq!(bundles.remove(&mut ledger, GROUP), Removed::default());
     assert_eq!(ledger.free(), ledger.total());
+}
+
+#[test]
+fn an_actor_goes_to_a_bundle_that_can_hold_it() {
+    let bundles = [cpus(1.0), cpus(2.0), cpus(4.0)];
+    let chosen = |named, asked, turn| {
+        candidates(GROUP, bundles.iter(), named, &cpus(asked), turn).map_err(|e| e.to_string())
+    };
+    assert_eq!(chosen(None, 1.0, 0), Ok(vec![0, 1, 2]));
+    assert_eq!(chosen(None, 1.0, 4), Ok(vec![1, 2, 0]));
+    assert_eq!(chosen(None, 2.0, 0), Ok(vec![1, 2]));
+    assert_eq!(chosen(Some(2), 2.0, 9), Ok(vec![2]));
+    let none = "placement group g1@n1 has 3 bundles, from 0: there is no bundle 3";
+    assert_eq!(chosen(Some(3), 1.0, 0), Err(none.into()));
+    let small = "in placement group g1@n1: bundle 0 cannot hold 2 cpus (has 1)";
+    assert_eq!(chosen(Some(0), 2.0, 0), Err(small.into()));
 }
