@@ -70,7 +70,7 @@ impl ActorOptions {
             gpus: self.gpus.or(others.gpus),
             memory: self.memory.or(others.memory),
             resources,
-            strategy: self.strategy.or(others.strategy.filter(|_| !placed)),
+            strategy: self.strategy.or_else(|| others.strategy.filter(|_| !placed)),
             labels,
             max_restarts: self.max_restarts.or(others.max_restarts),
             max_retries: self.max_retries.or(others.max_retries),

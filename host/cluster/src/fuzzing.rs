@@ -62,6 +62,13 @@ fn parts(kind: Kind) -> Read<()> {
         Kind::Cancel(cancel) => {
             wire::read_error(cancel.why.ok_or("cancelled without a reason")?);
         }
+        Kind::PrepareBundle(prepare) => {
+            host_core::GroupId::read(prepare.group)?;
+            wire::read_amounts(&prepare.resources)?;
+        }
+        Kind::GroupSaid(said) => {
+            said.error.map(wire::read_error);
+        }
         Kind::EndJob(end) => {
             host_core::JobId::read(end.job)?;
         }

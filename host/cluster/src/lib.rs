@@ -15,6 +15,7 @@ mod cycles;
 mod drain;
 #[doc(hidden)]
 pub mod fuzzing;
+mod groups;
 mod inbox;
 mod machines;
 mod member;

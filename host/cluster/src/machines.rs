@@ -14,9 +14,12 @@ use host_core::control::{Answer, Change, Prefix, Request, Revision, Ticket};
 use host_core::directory::{Directory, Effect as DirectoryEffect, Event as DirectoryEvent};
 use host_core::lending::{Effect as LendingEffect, Lending};
 use host_core::membership::{Effect as MembershipEffect, Event as MembershipEvent, Membership};
+use host_core::placement::group::GroupStrategy;
+use host_core::placement::group::coordinator::Effect as GroupEffect;
 use host_core::probes::{Event as ProbesEvent, Probes};
+use host_core::resources::Resources;
 use host_core::waits::Waiter;
-use host_core::{ActorId, CallId, Cause, Error, JobId, NodeId, ObjectId};
+use host_core::{ActorId, CallId, Cause, Error, GroupId, JobId, NodeId, ObjectId};
 use host_proto::node::Message;
 use host_refs::{Outcome, Value};
 use tokio::sync::oneshot;
@@ -25,6 +28,7 @@ use crate::actors::{Actors, Remote};
 use crate::calls::{Calls, Submitted, Work};
 use crate::cycles::Cycles;
 use crate::drain::{Begun, Drains};
+use crate::groups::{Groups, Question, Told};
 use crate::member::{Counts, Ended, Shared};
 use crate::nodes::Nodes;
 use crate::objects::Objects;
@@ -82,6 +86,16 @@ pub(crate) enum Event {
     Ended(ActorId, Cause, String),
     /// The time before an actor's restart has passed.
     Restart(ActorId),
+    /// A placement group is wanted, and who is told its id.
+    CreateGroup(JobId, Vec<Resources>, GroupStrategy, oneshot::Sender<Result<GroupId, Error>>),
+    /// Somebody waits for a group of a job.
+    GroupReady(GroupId, JobId, Told),
+    /// It is not wanted any more.
+    RemoveGroup(GroupId, JobId),
+    /// The control store answered about groups.
+    GroupAnswered(Question, Answer),
+    /// And about the group that an actor is to be in.
+    GroupRead(Box<Asked>, GroupId, Answer),
     /// Somebody wants a handle to a named actor.
     Lookup(Lookup),
     /// What is recorded of the actor with a name.
@@ -103,6 +117,9 @@ pub(crate) enum Todo {
     Callee(CalleeEffect<Work, Value>),
     Lending(LendingEffect),
     Directory(DirectoryEffect),
+    Group(GroupEffect),
+    /// A group may be waited for.
+    GroupCreated(GroupId),
     /// A call for an actor of this node itself.
     Here(host_core::calls::Call<Work>),
     /// And its answer.
@@ -128,6 +145,7 @@ pub(crate) struct Machines {
     pub(crate) waiting: Waiting,
     pub(crate) cycles: Cycles,
     pub(crate) drains: Drains,
+    pub(crate) groups: Groups,
     todo: VecDeque<Todo>,
     /// Empty, and kept for the room they have: these two speak at each call.
     pub(crate) caller_effects: Vec<CallerEffect<Work, Value>>,
@@ -159,6 +177,7 @@ impl Machines {
             waiting: Waiting::default(),
             cycles: Cycles::default(),
             drains: Drains::default(),
+            groups: Groups::default(),
             todo: VecDeque::new(),
             caller_effects: Vec::new(),
             callee_effects: Vec::new(),
@@ -219,6 +238,13 @@ impl Machines {
             Event::StartHere(record, life, package) => self.start_here(record, life, package),
             Event::Ended(actor, cause, message) => self.ended(actor, cause, message),
             Event::Restart(actor) => self.directory(DirectoryEvent::Crashed(actor)),
+            Event::CreateGroup(job, bundles, strategy, answer) => {
+                self.create_group(job, bundles, strategy, answer);
+            }
+            Event::GroupReady(group, job, told) => self.group_ready(group, job, told),
+            Event::RemoveGroup(group, job) => self.remove_group(group, job),
+            Event::GroupAnswered(question, answer) => self.group_answered(question, answer),
+            Event::GroupRead(asked, group, answer) => self.group_read(asked, group, answer),
             Event::Lookup(lookup) => self.look_up(lookup),
             Event::RecordRead(lookup, answer) => self.record_read(lookup, answer),
             Event::EndJob(job) => self.end_job(job),
@@ -232,7 +258,9 @@ impl Machines {
         let why = || Error::Unavailable(format!("{} is no member any more", self.shared.id));
         match event {
             Event::Submit(submitted) => submitted.refuse(why()),
-            Event::Spawn(asked) => asked.answer(Err(why())),
+            Event::Spawn(asked) | Event::GroupRead(asked, ..) => asked.answer(Err(why())),
+            Event::CreateGroup(.., answer) => drop(answer.send(Err(why()))),
+            Event::GroupReady(.., told) => drop(told.send(Err(why()))),
             Event::Lookup(lookup) => lookup.answer(Err(why())),
             Event::Drain(_, _, begun) => drop(begun.send(Err(why()))),
             _ => {}
@@ -254,6 +282,8 @@ impl Machines {
                 Todo::Callee(effect) => self.callee_effect(effect),
                 Todo::Lending(effect) => self.lending_effect(effect),
                 Todo::Directory(effect) => self.directory_effect(effect),
+                Todo::Group(effect) => self.group_effect(effect),
+                Todo::GroupCreated(id) => self.group_created(id),
                 Todo::Here(call) => self.arrived(self.shared.id, call),
                 Todo::AnswerHere(id, answer) => {
                     self.caller(CallerEvent::Answered(self.shared.id, id, answer));
@@ -271,6 +301,7 @@ impl Machines {
             self.nodes.wake_at(),
             self.drains.wake_at(),
             self.waiting.wake_at(),
+            self.groups.wake_at(),
         ];
         times.into_iter().flatten().min()
     }
@@ -288,6 +319,7 @@ impl Machines {
         if due(self.probes.wake_at()) {
             self.probe(ProbesEvent::Tick);
         }
+        self.groups_tick();
         self.look_at_drain();
         self.look_elsewhere();
         self.tell_load();

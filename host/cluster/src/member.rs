@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use host_core::control::{NodeRecord, Request as Question};
+use host_core::placement::group::GroupStrategy;
 use host_core::placement::{Request, against_each};
 use host_core::resources::Resources;
 use host_core::waits::Waiter;
-use host_core::{ActorId, Cause, ClusterId, Error, JobId, NodeId, ObjectId};
+use host_core::{ActorId, Cause, ClusterId, Error, GroupId, JobId, NodeId, ObjectId};
 use host_proto::node::Message;
 use host_refs::{Args, Handle, ObjectRef};
 use host_transport::{Caller, Dial, Inbound, Sessions};
@@ -249,6 +250,31 @@ impl Member {
         let (answer, answered) = oneshot::channel();
         self.0.bring(Event::Spawn(Box::new(Asked::new(birth, args, request, reuse, answer))));
         answered.await.unwrap_or_else(|_| Err(self.0.shared.left()))
+    }
+
+    /// Asks for a placement group of a job. [`Error::Unplaceable`] if the nodes
+    /// there are can never hold it.
+    pub async fn create_group(
+        &self,
+        job: JobId,
+        bundles: Vec<Resources>,
+        strategy: GroupStrategy,
+    ) -> Result<GroupId, Error> {
+        let (answer, answered) = oneshot::channel();
+        self.0.bring(Event::CreateGroup(job, bundles, strategy, answer));
+        answered.await.unwrap_or_else(|_| Err(self.0.shared.left()))
+    }
+
+    /// Told when a group of a job is reserved, or is not there.
+    pub fn group_ready(&self, group: GroupId, job: JobId) -> oneshot::Receiver<Result<(), Error>> {
+        let (tell, told) = oneshot::channel();
+        self.0.bring(Event::GroupReady(group, job, tell));
+        told
+    }
+
+    /// Ends a group of a job, if it is there.
+    pub fn remove_group(&self, group: GroupId, job: JobId) {
+        self.0.bring(Event::RemoveGroup(group, job));
     }
 
     /// The actor with a name, on whichever node.

@@ -11,6 +11,7 @@ use host_core::directory::Event as DirectoryEvent;
 use host_core::lending::Event as LendingEvent;
 use host_core::membership::{Config, Effect, Event, Membership, Standing, View};
 use host_core::placement::NodeView;
+use host_core::placement::group::coordinator::Event as GroupEvent;
 use host_core::resources::{Amount, Resources};
 use host_core::session::Room;
 use host_core::{Cause, ClusterId, NodeId};
@@ -19,6 +20,7 @@ use host_proto::node::message::Kind;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use crate::groups::Groups;
 use crate::machines::{Asker, Machines, Todo};
 use crate::member::{Ended, NodeSummary, Shared};
 use crate::ports::Control;
@@ -192,6 +194,7 @@ impl Machines {
                     self.nodes.loads.entry(record.id).or_insert(load);
                     self.nodes.said = None;
                     self.look_elsewhere();
+                    self.group(GroupEvent::Room);
                 }
             }
             Effect::Changed(record) => {
@@ -209,6 +212,8 @@ impl Machines {
     /// Ends everything that bears this node's id.
     pub(crate) fn close(&mut self, why: Ended) {
         self.over = true;
+        // Whoever waits for one is told.
+        self.groups = Groups::default();
         self.shared.end(why);
     }
 
@@ -235,6 +240,7 @@ impl Machines {
         self.directory(DirectoryEvent::NodeGone(node));
         self.drains_gone(node);
         self.spawns_lost(node);
+        self.groups_of_gone(node);
         self.objects_lost(node);
         self.actors_of_gone(node);
         self.sought_gone(node);
@@ -284,6 +290,7 @@ impl Machines {
                 let free = wire::read_amounts(&load.free)?;
                 self.nodes.loads.insert(from, Load { free, actors: load.actors });
                 self.look_elsewhere();
+                self.group(GroupEvent::Room);
             }
             Kind::EndJob(end) => {
                 let job: host_core::JobId = wire::WireId::read(end.job)?;
@@ -291,6 +298,7 @@ impl Machines {
                     return Err(format!("{from} ends {job}, which is not its own"));
                 }
                 self.shared.local.end_job(job, Cause::JobEnded);
+                self.group(GroupEvent::JobEnded(job));
             }
             Kind::Seek(seek) => self.take_seek(from, seek)?,
             Kind::Sought(sought) => self.take_sought(from, sought)?,
@@ -299,6 +307,14 @@ impl Machines {
             Kind::DrainSaid(said) => self.take_drain_said(from, said)?,
             Kind::Leaving(_) => self.take_leaving(from),
             Kind::Farewell(_) => self.take_farewell(from),
+            Kind::PrepareBundle(prepare) => self.take_prepare(from, prepare)?,
+            Kind::BundlePrepared(prepared) => self.take_prepared(from, prepared)?,
+            Kind::CommitGroup(commit) => self.take_commit(from, commit)?,
+            Kind::AbortGroup(abort) => self.take_abort(from, abort)?,
+            Kind::DoubtGroup(doubt) => self.take_doubt(from, doubt)?,
+            Kind::AskGroup(ask) => self.take_ask_group(from, ask)?,
+            Kind::GroupSaid(said) => self.take_group_said(from, said)?,
+            Kind::RemoveGroup(remove) => self.take_remove_group(remove)?,
         }
         Ok(())
     }
@@ -314,6 +330,7 @@ impl Machines {
         self.calls_lost(peer);
         self.caller(CallerEvent::SessionLost(peer));
         self.spawns_lost(peer);
+        self.groups_lost(peer);
         self.say_owned(peer);
         self.watch_again(peer);
         self.say_ended_jobs(peer);

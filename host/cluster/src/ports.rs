@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use host_core::control::{self, NodeRecord};
+use host_core::placement::{Ends, Reservations};
 use host_core::resources::Resources;
 use host_core::spec::ActorSpec;
 use host_core::waits::Waits;
@@ -120,6 +121,11 @@ pub trait Local: Send + Sync {
 
     /// What a new actor can reserve, and how many actors live here.
     fn load(&self) -> (Resources, u32);
+
+    /// Works on what this node has given away; then ends those actors that are
+    /// to end with their placement group, and starts those that are granted
+    /// something.
+    fn reservations(&self, work: &mut dyn FnMut(&mut Reservations) -> Ends);
 
     /// Looks at the waits of this node's actors.
     fn waits(&self, look: &mut dyn FnMut(&Waits));

@@ -13,7 +13,7 @@ use host_core::id::Label;
 use host_core::lending::{Event as LendingEvent, Item};
 use host_core::membership::Standing;
 use host_core::restart::{AfterCrash, Restarts};
-use host_core::spec::{ActorSpec, Tries};
+use host_core::spec::{ActorSpec, InGroup, Tries};
 use host_core::{ActorId, Cause, Error, NodeId, limits};
 use host_proto::node as proto;
 use host_proto::node::message::Kind;
@@ -164,11 +164,7 @@ impl Machines {
     /// Records a new actor, which then starts here.
     pub(crate) fn make_recorded(&mut self, wish: Wish) {
         let Wish { from, request, birth, args, wait, recorded: _ } = wish;
-        let (free, _) = self.shared.local.load();
-        if let Some(short) = birth.spec.resources.first_shortage(&free)
-            && !wait
-        {
-            let why = format!("{} has too little {}", self.shared.name, short.name);
+        if !wait && let Err(why) = self.room_for(&birth) {
             return self.tell_spawned(from, request, Made::Full(why));
         }
         let id = ActorId { node: self.shared.id, seq: self.shared.local.next_actor() };
@@ -193,6 +189,24 @@ impl Machines {
         self.recorded.here.insert(id, here);
         self.recorded.creating.insert(id, (from, request));
         self.directory(DirectoryEvent::Create(Arc::new(record)));
+    }
+
+    /// Whether an actor would have its resources at once.
+    fn room_for(&self, birth: &Birth) -> Result<(), String> {
+        let asked = &birth.spec.resources;
+        let name = &self.shared.name;
+        if let Some(InGroup { group, bundle }) = birth.spec.group {
+            let key = (group, bundle.unwrap_or_default());
+            return match self.look_at_bundles(|all| all.has_room(key, asked)) {
+                Some(true) => Ok(()),
+                _ => Err(format!("the bundle on {name} has no room")),
+            };
+        }
+        let (free, _) = self.shared.local.load();
+        match asked.first_shortage(&free) {
+            None => Ok(()),
+            Some(short) => Err(format!("{name} has too little {}", short.name)),
+        }
     }
 
     fn created(&mut self, id: ActorId, made: Made) {
@@ -267,6 +281,7 @@ impl Machines {
         let restarts = record.restarts.saturating_add(record.moves);
         let how = Life { actor: id, restarts, movable: true, wait: false };
         let birth = here.birth.clone();
+        let in_group = birth.spec.group.is_some();
         let mut made = self.shared.local.spawn(&birth, args.clone(), how);
         let waits = matches!(made, Err(Refused::Full(_)));
         if waits {
@@ -280,6 +295,10 @@ impl Machines {
                 }
             }
             Err(Refused::Full(_)) => self.directory(DirectoryEvent::NoRoom(id)),
+            // Its group ended while it was between two lives.
+            Err(Refused::Failed(error @ Error::Unplaceable(_))) if in_group => {
+                ends(self, Cause::GroupRemoved, error.to_string());
+            }
             Err(Refused::Failed(error)) => ends(self, Cause::ConstructorFailed, error.to_string()),
         }
     }
@@ -329,7 +348,7 @@ impl Machines {
         let spec = &here.birth.spec;
         let lasts = spec.detached || spec.max_restarts != Tries::AtMost(0);
         let outlives = spec.detached || here.owner != self.shared.id;
-        lasts && outlives && here.args.as_ref().is_some_and(is_plain)
+        lasts && outlives && spec.group.is_none() && here.args.as_ref().is_some_and(is_plain)
     }
 
     /// An actor is not this node's any more.

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use host_core::calls::Life as CallLife;
 use host_core::lending::{Event as LendingEvent, Item};
+use host_core::placement::group::coordinator::Event as GroupEvent;
 use host_core::placement::{Decision, NodeView, Request, Strategy, decide, explain};
 use host_core::session::Room;
 use host_core::{ActorId, Error, JobId, NodeId};
@@ -16,6 +17,7 @@ use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
 
 use crate::actors::About;
+use crate::groups::Places;
 use crate::machines::{Event, Machines};
 use crate::nodes::{cores, encode};
 use crate::ports::{Birth, Life, Refused};
@@ -45,6 +47,8 @@ pub(crate) struct Asked {
     /// A taken name answers the actor that has it.
     pub(crate) reuse: bool,
     answer: oneshot::Sender<Result<Handle, Error>>,
+    /// In a placement group: its bundles, once they are known.
+    pub(crate) places: Option<Places>,
     /// Nodes that had no room.
     tried: BTreeSet<NodeId>,
     /// Nodes that it may not even wait on: they leave, or cannot be asked.
@@ -52,7 +56,7 @@ pub(crate) struct Asked {
     /// The node that was asked last.
     at: NodeId,
     /// No node has room now: it waits where it is asked next.
-    wait: bool,
+    pub(crate) wait: bool,
 }
 
 /// An actor that a node, perhaps this one, wants to have made here.
@@ -86,13 +90,31 @@ impl Asked {
         answer: oneshot::Sender<Result<Handle, Error>>,
     ) -> Asked {
         let (tried, closed, at) = (BTreeSet::new(), BTreeSet::new(), NodeId(0));
-        Asked { birth, args, request, reuse, answer, tried, closed, at, wait: false }
+        let (places, wait) = (None, false);
+        Asked { birth, args, request, reuse, answer, places, tried, closed, at, wait }
     }
 
     /// Whether the actor gets a record: if it may move, as it may while it
     /// waits.
     fn is_recorded(&self) -> bool {
-        is_recorded(&self.birth.spec) || (self.wait && is_plain(&self.args))
+        let stays = self.birth.spec.group.is_some();
+        is_recorded(&self.birth.spec) || (self.wait && !stays && is_plain(&self.args))
+    }
+
+    /// A node, or the bundle on it, has no room.
+    fn refused_by(&mut self, node: NodeId) {
+        match &mut self.places {
+            Some(places) if self.wait => places.closed(),
+            Some(places) => places.refused(),
+            None => {
+                self.tried.insert(node);
+                if self.wait {
+                    // It may wait on any other, but not on this again.
+                    self.closed.insert(node);
+                }
+            }
+        }
+        self.wait = false;
     }
 
     /// Tells whoever asked. A handle that nobody wants is let go.
@@ -125,6 +147,9 @@ impl Machines {
             let why = format!("{SPAWNS_MAX} actors are being made from this node");
             return asked.answer(Err(Error::Unavailable(why)));
         }
+        if let (Some(place), None) = (asked.birth.spec.group, &asked.places) {
+            return self.locate_group(asked, place.group);
+        }
         loop {
             let node = match self.choose(&mut asked) {
                 Ok(node) => node,
@@ -144,7 +169,7 @@ impl Machines {
             match made {
                 Ok(target) => return asked.answer(Ok(Handle::new(target))),
                 Err(Refused::Failed(error)) => return asked.answer(Err(error)),
-                Err(Refused::Full(_)) => drop(asked.tried.insert(node)),
+                Err(Refused::Full(_)) => asked.refused_by(node),
             }
         }
     }
@@ -165,6 +190,9 @@ impl Machines {
 
     /// The node to ask next.
     fn choose(&self, asked: &mut Asked) -> Result<NodeId, Error> {
+        if let Some(chosen) = Machines::choose_bundle(asked) {
+            return chosen;
+        }
         let mut views = self.node_views();
         views.retain(|node| !asked.closed.contains(&node.id));
         let open: Vec<NodeView> =
@@ -215,7 +243,7 @@ impl Machines {
     fn ask_node(&mut self, node: NodeId, asked: Box<Asked>) {
         self.spawns.next += 1;
         let request = self.spawns.next;
-        self.placed(node, &asked.birth.spec.resources);
+        self.placed(node, &asked.request.resources);
         if node == self.shared.id {
             let (birth, args) = (asked.birth.clone(), asked.args.clone());
             let (wait, recorded) = (asked.wait, asked.is_recorded());
@@ -236,14 +264,9 @@ impl Machines {
         }
         if self.shared.sessions.send(node, payload, Room::New).is_err() {
             self.unpin(pins);
+            // There is no end to it while the session is full.
             let mut asked = asked;
-            asked.tried.insert(node);
-            if asked.wait {
-                // It may wait on any other, but not on this again: there is no
-                // end to that while the session is full.
-                asked.closed.insert(node);
-                asked.wait = false;
-            }
+            asked.refused_by(node);
             return self.place(asked);
         }
         self.spawns.asked.insert(request, asked);
@@ -357,12 +380,8 @@ impl Machines {
                 asked.answer(Ok(handle));
             }
             Made::Full(_) => {
-                if asked.wait {
-                    // Not even to wait: it leaves.
-                    asked.closed.insert(from);
-                    asked.wait = false;
-                }
-                asked.tried.insert(from);
+                // Who lets it not even wait leaves.
+                asked.refused_by(from);
                 self.place(asked);
             }
             Made::Failed(error) => asked.answer(Err(error)),
@@ -401,7 +420,7 @@ impl Machines {
                     format!("{node} is not reached; {} may have been made", asked.birth.class);
                 asked.answer(Err(Error::Unavailable(why)));
             } else {
-                asked.tried.insert(node);
+                asked.refused_by(node);
                 self.place(asked);
             }
         }
@@ -443,6 +462,7 @@ impl Machines {
 
     /// A job of this node is over: its actors end on all nodes.
     pub(crate) fn end_job(&mut self, job: JobId) {
+        self.group(GroupEvent::JobEnded(job));
         self.spawns.ended_jobs.push_back(job);
         if self.spawns.ended_jobs.len() > ENDED_JOBS {
             self.spawns.ended_jobs.pop_front();

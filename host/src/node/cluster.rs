@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use host_cluster::{Answer, Birth, Life, Local, Member, Refused};
+use host_core::placement::{Ends, Reservations};
 use host_core::resources::Resources;
 use host_core::waits::Waits;
 use host_core::{ActorId, Cause, Error, JobId, NodeId, ObjectId, PackageId};
@@ -220,6 +221,13 @@ impl Local for Here {
         let free = node.reservations.lock().spare().clone();
         let actors = node.actors.lock().len();
         (free, u32::try_from(actors).unwrap_or(u32::MAX))
+    }
+
+    fn reservations(&self, work: &mut dyn FnMut(&mut Reservations) -> Ends) {
+        let Ok(node) = self.node() else { return };
+        let Ends { end, granted } = work(&mut node.reservations.lock());
+        node.end_group_actors(&end);
+        node.granted(&granted);
     }
 
     fn waits(&self, look: &mut dyn FnMut(&Waits)) {

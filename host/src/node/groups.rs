@@ -29,8 +29,9 @@ pub(super) struct Groups {
     own: Mutex<Own>,
     /// Whether one of them waits for room.
     waits: AtomicBool,
-    /// What actors here wait for: each group once, until it is settled.
-    ready: Mutex<HashMap<GroupId, ObjectRef>>,
+    /// What actors here wait for: each group once for a job, until it is
+    /// settled.
+    ready: Mutex<HashMap<(JobId, GroupId), ObjectRef>>,
 }
 
 #[derive(Default)]
@@ -58,11 +59,11 @@ impl Inner {
         bundles: Vec<Resources>,
         strategy: GroupStrategy,
     ) -> Result<GroupId, Error> {
+        if let Some(member) = self.cluster.get() {
+            return member.create_group(job, bundles, strategy).await;
+        }
         let id = GroupId { node: self.id, seq: self.next_seq() };
         let wish = Wish { id, job, bundles, strategy };
-        if self.cluster.get().is_some() {
-            return Err(Error::Unavailable("a cluster serves no placement groups yet".into()));
-        }
         if self.groups.own.lock().coordinator.count() >= limits::NODE_GROUPS {
             let most = limits::NODE_GROUPS;
             return Err(Error::Unavailable(format!("{most} placement groups are on this node")));
@@ -76,7 +77,7 @@ impl Inner {
     /// An object that is settled when a group is reserved, or is not there.
     pub(super) fn ready_of(&self, job: JobId, group: GroupId) -> Result<ObjectRef, Error> {
         let mut ready = self.groups.ready.lock();
-        if let Some(object) = ready.get(&group) {
+        if let Some(object) = ready.get(&(job, group)) {
             return Ok(object.clone());
         }
         if ready.len() >= limits::NODE_GROUPS {
@@ -84,14 +85,14 @@ impl Inner {
             return Err(Error::Unavailable(format!("{most} placement groups are waited for")));
         }
         let object = ObjectRef::pending(self.object_id(), Weak::<Actor>::new());
-        ready.insert(group, object.clone());
+        ready.insert((job, group), object.clone());
         drop(ready);
         let (settled, reserved) = (object.clone(), self.reserved(job, group));
         let node = self.me.clone();
         self.runtime.spawn(async move {
             let outcome = reserved.await.unwrap_or_else(|_| Err(not_there(group)));
             if let Some(node) = node.upgrade() {
-                node.groups.ready.lock().remove(&group);
+                node.groups.ready.lock().remove(&(job, group));
             }
             settled.settle(outcome.map(|()| Value::plain(vec![NIL])).map_err(Arc::new), None);
         });
@@ -100,6 +101,9 @@ impl Inner {
 
     /// Told when a group of a job is reserved, or is not there.
     fn reserved(&self, job: JobId, group: GroupId) -> oneshot::Receiver<Result<(), Error>> {
+        if let Some(member) = self.cluster.get() {
+            return member.group_ready(group, job);
+        }
         let (tell, told) = oneshot::channel();
         let mut own = self.groups.own.lock();
         match own.coordinator.get(group) {
@@ -113,6 +117,9 @@ impl Inner {
 
     /// Ends a group of a job.
     pub(super) fn end_group(&self, job: JobId, group: GroupId) {
+        if let Some(member) = self.cluster.get() {
+            return member.remove_group(group, job);
+        }
         let is_its = |view: host_core::placement::group::GroupView<'_>| view.wish.job == job;
         if self.groups.own.lock().coordinator.get(group).is_some_and(is_its) {
             let why = Error::Invalid(format!("placement group {group} was removed"));
@@ -242,7 +249,7 @@ impl Inner {
         drop(own);
         let all = self.reservations.lock();
         let has_room = |at: &&u32| all.has_room((place.group, **at), &spec.resources);
-        place.bundle = fit.iter().find(has_room).or(fit.first()).copied();
+        place.bundle = fit.iter().find(has_room).or_else(|| fit.first()).copied();
         Ok(())
     }
 

@@ -88,10 +88,6 @@ impl Member {
         self.calls
     }
 
-    fn node(&self) -> String {
-        context::current().node
-    }
-
     fn crash(&self) {
         panic!("as it was told");
     }

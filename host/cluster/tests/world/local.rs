@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::Bytes;
 use host_cluster::{Answer, Birth, Life, Local, Member, Refused};
-use host_core::placement::{Ledger, Reserve};
+use host_core::placement::{Ends, Inside, Reservations, Reserve};
 use host_core::resources::Resources;
 use host_core::waits::Waits;
 use host_core::{ActorId, Cause, Error, JobId, NodeId, ObjectId, PackageId};
@@ -23,7 +23,7 @@ pub(crate) struct Host {
     me: Weak<Host>,
     next: AtomicU64,
     actors: Mutex<HashMap<ActorId, Arc<Actor>>>,
-    ledger: Mutex<Ledger>,
+    reservations: Mutex<Reservations>,
     /// Told when an actor that waits has got its resources.
     grants: Mutex<HashMap<ActorId, oneshot::Sender<()>>>,
     pub(crate) waits: Mutex<Waits>,
@@ -38,7 +38,7 @@ impl Host {
             me: me.clone(),
             next: AtomicU64::new(1),
             actors: Mutex::default(),
-            ledger: Mutex::new(Ledger::new(total)),
+            reservations: Mutex::new(Reservations::new(total)),
             grants: Mutex::default(),
             waits: Mutex::default(),
             member: OnceLock::new(),
@@ -74,7 +74,7 @@ impl Host {
 
     fn over_because(&self, id: ActorId, cause: Cause, message: &str) {
         let Some(actor) = self.actors.lock().remove(&id) else { return };
-        let granted = self.ledger.lock().release(id);
+        let granted = self.reservations.lock().release(id);
         self.granted(&granted);
         actor.die(cause, message);
         let member = self.member.get().expect("set at the start");
@@ -83,7 +83,7 @@ impl Host {
 
     /// Actors that wait for resources.
     pub(crate) fn waiting(&self) -> usize {
-        self.ledger.lock().waiting_count()
+        self.reservations.lock().waiting_count()
     }
 
     fn granted(&self, ids: &[ActorId]) {
@@ -111,17 +111,26 @@ impl Local for Host {
 
     fn spawn(&self, birth: &Birth, args: Args, life: Life) -> Result<Arc<dyn Target>, Refused> {
         let resources = birth.spec.resources.clone();
+        let inside = birth.spec.group.map(|place| Inside {
+            group: place.group,
+            bundle: place.bundle.unwrap_or_default(),
+            job: birth.job,
+        });
         let (grant, granted) = oneshot::channel();
         if life.wait {
-            match self.ledger.lock().reserve(life.actor, resources) {
+            match self.reservations.lock().reserve(life.actor, resources, inside) {
                 Reserve::Granted => grant.send(()).unwrap_or_default(),
                 Reserve::Waiting(_) => drop(self.grants.lock().insert(life.actor, grant)),
                 Reserve::Never(why) => return Err(Refused::Failed(Error::Unplaceable(why))),
             }
         } else {
-            let reserved = self.ledger.lock().reserve_now(life.actor, resources);
-            reserved.map_err(Refused::Full)?;
-            let _ = grant.send(());
+            match self.reservations.lock().reserve_now(life.actor, resources, inside) {
+                Reserve::Granted => grant.send(()).unwrap_or_default(),
+                Reserve::Never(why) if inside.is_some() => {
+                    return Err(Refused::Failed(Error::Unplaceable(why)));
+                }
+                Reserve::Waiting(why) | Reserve::Never(why) => return Err(Refused::Full(why)),
+            }
         }
         let kind = (birth.job, birth.spec.detached);
         let actor = Actor::start(self.me.clone(), life.actor, kind, args, life.restarts, granted);
@@ -138,12 +147,12 @@ impl Local for Host {
     }
 
     fn withdraw(&self, id: ActorId) -> bool {
-        let mut ledger = self.ledger.lock();
-        if !ledger.is_waiting(id) {
+        let mut all = self.reservations.lock();
+        if !all.is_waiting(id) {
             return false;
         }
-        let granted = ledger.withdraw(id);
-        drop(ledger);
+        let granted = all.release(id);
+        drop(all);
         self.granted(&granted);
         self.grants.lock().remove(&id);
         self.over(id, Cause::NodeLost);
@@ -208,7 +217,13 @@ impl Local for Host {
 
     fn load(&self) -> (Resources, u32) {
         let actors = self.actors.lock().len() as u32;
-        (self.ledger.lock().spare().clone(), actors)
+        (self.reservations.lock().spare().clone(), actors)
+    }
+
+    fn reservations(&self, work: &mut dyn FnMut(&mut Reservations) -> Ends) {
+        let Ends { end, granted } = work(&mut self.reservations.lock());
+        end.into_iter().for_each(|id| self.over(id, Cause::GroupRemoved));
+        self.granted(&granted);
     }
 
     fn waits(&self, look: &mut dyn FnMut(&Waits)) {

@@ -96,14 +96,13 @@ impl Node {
         args: Args,
         reuse: bool,
     ) -> Result<Handle, Error> {
-        let birth = Birth {
-            package: PackageId([1; 32]),
-            class: "Actor".into(),
-            job: JobId { node: self.id(), seq: 1 },
-            sequential: true,
-            spec,
-        };
-        within(self.member.spawn(birth, args, reuse)).await
+        let job = JobId { node: self.id(), seq: 1 };
+        within(self.member.spawn(birth(job, spec), args, reuse)).await
+    }
+
+    /// The same for a job of whichever node.
+    pub(crate) async fn spawn_in(&self, job: JobId, spec: ActorSpec) -> Result<Handle, Error> {
+        within(self.member.spawn(birth(job, spec), Args::default(), false)).await
     }
 
     /// Calls a method.
@@ -135,6 +134,10 @@ impl Node {
         let id = host_cluster::Local::next_object(&*self.host);
         ObjectRef::ready(id, Value::plain(bytes), None)
     }
+}
+
+fn birth(job: JobId, spec: ActorSpec) -> Birth {
+    Birth { package: PackageId([1; 32]), class: "Actor".into(), job, sequential: true, spec }
 }
 
 /// Nodes that all know each other: `node-0`, which is in zone a, `node-1` in

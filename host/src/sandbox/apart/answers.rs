@@ -44,7 +44,7 @@ pub(super) async fn answer(guest: Arc<Mutex<Guest>>, ask: Ask) -> wasmtime::Resu
 async fn answer_stopped(guest: &mut Guest, ask: Ask) -> wasmtime::Result<Reply> {
     let reply = match ask {
         Ask::Spawn { class, args, options, exists } => {
-            Reply::Index(told(actors::spawn(guest, (class, args, options, exists)).await?))
+            Reply::Index(told(actors::spawn(guest, (class, args, *options, exists)).await?))
         }
         Ask::Lookup { name, namespace } => {
             Reply::Index(told(actors::lookup(guest, name, namespace).await?))

@@ -114,7 +114,7 @@ fn types(types: &mut LinkerInstance<'_, Data>) -> wasmtime::Result<()> {
 fn actors(actors: &mut LinkerInstance<'_, Data>) -> wasmtime::Result<()> {
     asks!(actors, "spawn",
         |(class, args, options, exists): (String, OutgoingArguments, WitOptions, WitIfExists)| {
-            Ask::Spawn { class, args, options, exists }
+            Ask::Spawn { class, args, options: Box::new(options), exists }
         }, Index => new_handle);
     asks!(actors, "lookup", |(name, namespace): (String, Option<String>)| {
         Ask::Lookup { name, namespace }

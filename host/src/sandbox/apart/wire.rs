@@ -121,7 +121,7 @@ pub(super) enum Ask {
     Spawn {
         class: String,
         args: OutgoingArguments,
-        options: WitOptions,
+        options: Box<WitOptions>,
         exists: WitIfExists,
     },
     Lookup {

@@ -1,3 +1,4 @@
+use super::reserving::{GROUPS_IN_LOOK, pause};
 use super::*;
 use crate::placement::Labels;
 use crate::resources::Amount;
@@ -135,9 +136,26 @@ fn a_group_that_every_node_refuses_waits_a_while() {
     cluster.create(&[4.0], GroupStrategy::Pack);
     let effects = cluster.step(Event::Refused(ID, 1, 0, "full".into()));
     assert!(matches!(effects[..], [Effect::Abort(ME, ID), Effect::Waits(ID, _)]), "{effects:?}");
-    assert_eq!(cluster.coordinator.wake_at(), Some(limits::GROUP_LOOK_TIME));
-    cluster.now = limits::GROUP_LOOK_TIME;
+    let again = cluster.coordinator.wake_at().unwrap();
+    assert!(again <= limits::GROUP_LOOK_TIME, "{again:?}");
+    // Also if somebody says that there is room.
+    assert_eq!(cluster.step(Event::Room), []);
+    cluster.now = again;
     assert_eq!(cluster.step(Event::Tick), [Effect::Prepare(ME, ID, 2, 0, cpus(4.0))]);
+}
+
+#[test]
+fn groups_after_the_same_nodes_wait_differently_and_longer_with_each_try() {
+    let other = GroupId { node: OTHER, ..ID };
+    for attempt in 2..20 {
+        assert_ne!(pause(ID, attempt), pause(other, attempt));
+    }
+    let longest = |attempt| {
+        let pauses = (0..100).map(|seq| pause(GroupId { seq, ..ID }, attempt));
+        pauses.max().unwrap().as_millis()
+    };
+    assert!((150..200).contains(&longest(1)), "{}", longest(1));
+    assert!((3_000..3_200).contains(&longest(9)), "{}", longest(9));
 }
 
 #[test]
