@@ -56,6 +56,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("placing::actors_are_where_their_strategy_and_labels_say", || {
             placing::actors_are_where_their_strategy_and_labels_say();
         }),
+        trial("placing::group_ends_with_a_host_and_leaves_nothing_reserved", || {
+            placing::group_ends_with_a_host_and_leaves_nothing_reserved();
+        }),
         trial("placing::actors_that_wait_go_to_a_host_that_joins", || {
             placing::actors_that_wait_go_to_a_host_that_joins();
         }),

@@ -1,8 +1,10 @@
 //! The load of the tests with several hosts. `load` calls actors that log who
 //! called them, for some time, and tells of each call, until `end`; `look` tells what
 //! the actors have logged; `many` creates as many actors as are asked for; `place`
-//! and `wait` say where actors are that ask for a place.
+//! and `wait` say where actors are that ask for a place; `group` tells how a
+//! placement group lives and ends.
 
+mod groups;
 mod line;
 mod load;
 mod many;
@@ -15,7 +17,7 @@ use greenroom::prelude::*;
 pub use line::{Line, Outcome};
 
 const USAGE: &str = "load CALLER ACTORS SECONDS IN_FLIGHT, or end ACTORS, or look ACTORS, or many ACTORS SECONDS, \
-                     or place WHAT…, or wait ACTORS, or settle NAME NODE, or visit NAME";
+                     or place WHAT…, or wait ACTORS, or group, or settle NAME NODE, or visit NAME";
 
 #[driver]
 fn main(args: Vec<String>) -> Result<()> {
@@ -29,6 +31,7 @@ fn main(args: Vec<String>) -> Result<()> {
         ["many", actors, seconds] => many::many(parse(actors)?, parse(seconds)?),
         ["place", what @ ..] => placing::place(what),
         ["wait", actors] => placing::wait(parse(actors)?),
+        ["group"] => groups::group(),
         ["settle", name, node] => placing::settle(name, node),
         ["visit", name] => placing::visit(name),
         _ => Err(Error::failed(USAGE)),

@@ -88,6 +88,31 @@ pub(crate) fn actors_that_wait_go_to_a_host_that_joins() {
     assert!(said.ends_with("gamma none 1 0\n"), "{said}");
 }
 
+pub(crate) fn group_ends_with_a_host_and_leaves_nothing_reserved() {
+    let mut cluster = zones(4);
+    let file = cluster.folder().join("group");
+    let guest = guest("cluster-guest");
+    let args = ["run", guest.to_str().unwrap(), "--", "group"];
+    let mut driver = cluster.start_command(0, "group", &args, &file);
+    let said = || std::fs::read_to_string(&file).unwrap_or_default();
+    until("its actors are there", RUN_MAX, || {
+        if said().ends_with("held\n") { Ok(()) } else { Err(said()) }
+    });
+    cluster.kill(2);
+    assert!(driver.wait(RUN_MAX).success(), "{}", said());
+    let said = said();
+    let lines: Vec<&str> = said.lines().collect();
+    let mut places = lines[..3].to_vec();
+    places.sort_unstable();
+    assert_eq!(places, ["alpha", "beta", "gamma"], "{said}");
+    for (place, cause) in lines[..3].iter().zip(&lines[4..7]) {
+        let expected = if *place == "gamma" { "NodeLost" } else { "GroupRemoved" };
+        assert_eq!(*cause, expected, "{said}");
+    }
+    assert_eq!(lines[7], "again", "{said}");
+    assert!(lines[8].contains("2 of 3 bundles find a node of their own"), "{said}");
+}
+
 pub(crate) fn drained_host_hands_its_actors_over_under_load(store: Store) {
     let mut cluster = Cluster::start(3, store);
     assert_eq!(lines(&cluster, 0, &["settle", "sitter", "beta"]), ["beta none 1 0"]);
