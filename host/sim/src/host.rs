@@ -19,7 +19,7 @@ use host_core::membership::{Config, Effect, Event, Expect, Membership};
 use host_core::placement::Labels;
 use host_core::resources::{Amount, Resources};
 use host_core::session::{LinkId, Packet};
-use host_core::{ActorId, CallId, GroupId, NodeId};
+use host_core::{ActorId, CallId, NodeId};
 
 use crate::flaw::Flaw;
 use crate::message::Message;
@@ -50,8 +50,6 @@ pub(crate) enum Input {
     Packet(NodeId, LinkId, Packet<Message>),
     Finish(NodeId, ActorId, CallId),
     DropHold(NodeId, Item),
-    /// A question about a group is asked again; whether it is to be removed.
-    GroupAgain(NodeId, GroupId, bool),
     Work,
     /// Work is over: room is made for what still waits for some.
     WindDown,

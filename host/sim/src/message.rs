@@ -40,9 +40,9 @@ pub(crate) enum Message {
     Spawn(u64, Spec),
     Spawned(u64, Result<ActorId, String>),
     Probe(Probe),
-    /// Keep a bundle, and the answer.
-    Prepare(GroupId, u32, Resources),
-    Prepared(GroupId, u32, Result<(), String>),
+    /// Keep a bundle, by the number of the try, and the answer.
+    Prepare(GroupId, u32, u32, Resources),
+    Prepared(GroupId, u32, u32, Result<(), String>),
     /// The bundles of a group are for good, or not any more.
     Commit(GroupId),
     Abort(GroupId),

@@ -6,60 +6,50 @@
 //! records now and then: what it should have been told may be lost.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use host_core::control::{Answer, GroupRecord, Guard, Key, Request, Ticket, Value, Write};
 use host_core::membership::{Standing, View};
 use host_core::placement::Reserve;
-use host_core::placement::group::reservation::{Effect, Event};
-use host_core::placement::group::{Bundles, GroupStrategy, Holder, Plan, Reservation, plan};
+use host_core::placement::group::coordinator::{Effect, Event};
+use host_core::placement::group::{Bundles, Coordinator, Fate, GroupStrategy, Holder, Wish};
 use host_core::resources::Resources;
 use host_core::session::Room;
-use host_core::{ActorId, Cause, GroupId, JobId, NodeId, limits};
+use host_core::{ActorId, Cause, Error, GroupId, JobId, NodeId, limits};
 
-use super::{Asker, Ctx, Input, Member, Out};
+use super::{Asker, Ctx, Member, Out};
 use crate::counts::Fact;
 use crate::flaw::Flaw;
 use crate::message::Message;
-
-/// How often a node compares its bundles with the records.
-const COMPARED: Duration = Duration::from_secs(10);
 
 /// Whose job it is makes no difference here.
 const SIM_JOB: JobId = JobId { node: NodeId(0), seq: 0 };
 
 pub(super) struct Groups {
-    reserving: BTreeMap<GroupId, Reserving>,
-    /// Groups of this node's driver, and where their bundles are.
-    own: BTreeMap<GroupId, Vec<NodeId>>,
+    /// Groups of this node's driver.
+    coordinator: Coordinator,
+    /// What the driver asked for, where a flaw makes it something else.
+    wanted: BTreeMap<GroupId, GroupStrategy>,
     bundles: Bundles,
-    /// Those of the bundles here that are for good.
-    committed: BTreeSet<GroupId>,
     asked: BTreeMap<Ticket, Question>,
     next_ticket: u64,
     compare_at: Duration,
-}
-
-struct Reserving {
-    machine: Reservation,
-    record: GroupRecord,
-    strategy: GroupStrategy,
 }
 
 #[derive(Clone, Copy)]
 enum Question {
     Record(GroupId),
     Compare(GroupId),
-    Remove(GroupId),
+    Unrecord(GroupId),
 }
 
 impl Groups {
     pub(super) fn new() -> Groups {
         Groups {
-            reserving: BTreeMap::new(),
-            own: BTreeMap::new(),
+            coordinator: Coordinator::default(),
+            wanted: BTreeMap::new(),
             bundles: Bundles::default(),
-            committed: BTreeSet::new(),
             asked: BTreeMap::new(),
             next_ticket: 0,
             compare_at: Duration::ZERO,
@@ -67,18 +57,16 @@ impl Groups {
     }
 
     pub(super) fn wake_at(&self) -> Option<Duration> {
-        let machines = self.reserving.values().filter_map(|group| group.machine.wake_at());
-        machines.chain([self.compare_at]).min()
+        self.coordinator.wake_at().into_iter().chain([self.compare_at]).min()
     }
 }
 
 impl Member {
     pub(super) fn work_group(&mut self, ctx: &mut Ctx<'_>, view: &View) {
-        if self.groups.own.len() > 1 {
-            let at = ctx.rng.usize(0..self.groups.own.len());
-            if let Some(group) = self.groups.own.keys().nth(at).copied() {
-                return self.remove_group(ctx, group);
-            }
+        let own: Vec<GroupId> = self.groups.coordinator.list().map(|group| group.wish.id).collect();
+        if own.len() > 1 {
+            let at = ctx.rng.usize(0..own.len());
+            return self.remove_group(ctx, view, own[at]);
         }
         let strategies = [
             GroupStrategy::Pack,
@@ -86,8 +74,8 @@ impl Member {
             GroupStrategy::StrictPack,
             GroupStrategy::StrictSpread,
         ];
-        let strategy = ctx.rng.choice(strategies).unwrap_or(GroupStrategy::Pack);
-        let planned = match (ctx.flaw, strategy) {
+        let wanted = ctx.rng.choice(strategies).unwrap_or(GroupStrategy::Pack);
+        let strategy = match (ctx.flaw, wanted) {
             (Some(Flaw::LooseGroups), GroupStrategy::StrictPack) => GroupStrategy::Spread,
             (Some(Flaw::LooseGroups), GroupStrategy::StrictSpread) => GroupStrategy::Pack,
             (_, strategy) => strategy,
@@ -96,101 +84,99 @@ impl Member {
         let some =
             |ctx: &mut Ctx<'_>| super::cpus(*ctx.rng.choice(&[0.5, 1.0, 2.0]).expect("some"));
         let bundles: Vec<Resources> = (0..count).map(|_| some(ctx)).collect();
-        let Plan::Place(nodes) = plan(&bundles, planned, &ctx.shared.node_views(view)) else {
-            return;
-        };
         let id = GroupId { node: self.id, seq: self.next() };
-        let bundles: Vec<(Resources, NodeId)> = bundles.into_iter().zip(nodes).collect();
         ctx.oracle.counts[Fact::GroupsPlanned] += 1;
-        ctx.shared.note(|| format!("{} plans {id} {strategy:?} {bundles:?}", self.id));
-        let record = GroupRecord { id, bundles: bundles.clone() };
-        let mut effects = Vec::new();
-        let machine = Reservation::new(ctx.now, id, bundles, &mut effects);
-        self.groups.reserving.insert(id, Reserving { machine, record, strategy });
-        self.group_effects(ctx, view, id, effects);
+        ctx.shared.note(|| format!("{} wants {id} {wanted:?} {bundles:?}", self.id));
+        self.groups.wanted.insert(id, wanted);
+        let job = JobId { node: self.id, seq: 0 };
+        self.group(ctx, view, Event::Create(Wish { id, job, bundles, strategy }));
     }
 
-    pub(super) fn remove_groups(&mut self, ctx: &mut Ctx<'_>) {
-        let own: Vec<GroupId> = self.groups.own.keys().copied().collect();
-        own.into_iter().for_each(|group| self.remove_group(ctx, group));
+    pub(super) fn remove_groups(&mut self, ctx: &mut Ctx<'_>, view: &View) {
+        let own: Vec<GroupId> = self.groups.coordinator.list().map(|group| group.wish.id).collect();
+        own.into_iter().for_each(|group| self.remove_group(ctx, view, group));
+    }
+
+    fn remove_group(&mut self, ctx: &mut Ctx<'_>, view: &View, id: GroupId) {
+        self.group(ctx, view, Event::Remove(id, Error::Invalid("removed".into())));
     }
 
     /// A bundle of an own group, and its node.
     pub(super) fn some_bundle(&self, ctx: &mut Ctx<'_>) -> Option<(GroupId, u32, NodeId)> {
-        let at = ctx.rng.usize(0..self.groups.own.len().max(1));
-        let (group, nodes) = self.groups.own.iter().nth(at)?;
+        let own = self.groups.coordinator.list();
+        let own: Vec<_> = own.filter_map(|group| Some((group.wish.id, group.nodes?))).collect();
+        let at = ctx.rng.usize(0..own.len().max(1));
+        let (group, nodes) = own.get(at)?;
         let bundle = ctx.rng.usize(0..nodes.len());
         Some((*group, bundle as u32, nodes[bundle]))
     }
 
-    fn group(&mut self, ctx: &mut Ctx<'_>, view: &View, id: GroupId, event: Event) {
-        let Some(group) = self.groups.reserving.get_mut(&id) else { return };
+    fn group(&mut self, ctx: &mut Ctx<'_>, view: &View, event: Event) {
         let event = match event {
-            Event::Refused(bundle, _) if ctx.flaw == Some(Flaw::HalfGroups) => {
-                Event::Prepared(bundle)
+            Event::Refused(id, attempt, bundle, _) if ctx.flaw == Some(Flaw::HalfGroups) => {
+                Event::Prepared(id, attempt, bundle)
             }
             event => event,
         };
         let mut effects = Vec::new();
-        group.machine.handle(ctx.now, event, &mut effects);
-        self.group_effects(ctx, view, id, effects);
+        let nodes = ctx.shared.node_views(view);
+        self.groups.coordinator.handle(ctx.now, event, &|| nodes.clone(), &mut effects);
+        // Nodes are told to let go in the same breath.
+        for effect in &effects {
+            if let Effect::Ended(id, _) = effect {
+                ctx.oracle.group_ends(*id);
+            }
+        }
+        for effect in effects {
+            self.group_effect(ctx, view, effect);
+        }
     }
 
-    fn group_effects(&mut self, ctx: &mut Ctx<'_>, view: &View, id: GroupId, effects: Vec<Effect>) {
-        for effect in effects {
-            match effect {
-                Effect::Prepare(to, bundle, resources) => {
-                    let message = Message::Prepare(id, bundle, resources);
-                    if !self.send(ctx, view, to, message, Room::New) {
-                        let why = format!("{to} is not reached");
-                        self.group(ctx, view, id, Event::Refused(bundle, why));
-                    }
+    fn group_effect(&mut self, ctx: &mut Ctx<'_>, view: &View, effect: Effect) {
+        match effect {
+            Effect::Prepare(to, id, attempt, bundle, resources) => {
+                let message = Message::Prepare(id, attempt, bundle, resources);
+                if !self.send(ctx, view, to, message, Room::New) {
+                    let why = format!("{to} is not reached");
+                    self.group(ctx, view, Event::Refused(id, attempt, bundle, why));
                 }
-                Effect::Record(_) => self.record_group(ctx, id),
-                Effect::Commit(to) => {
-                    self.send(ctx, view, to, Message::Commit(id), Room::Answer);
-                }
-                Effect::Abort(to) => {
-                    self.send(ctx, view, to, Message::Abort(id), Room::Answer);
-                }
-                Effect::Reserved => {
-                    let Some(group) = self.groups.reserving.remove(&id) else { continue };
-                    ctx.oracle.group_reserved(&group.record, group.strategy);
-                    let nodes: Vec<NodeId> =
-                        group.record.bundles.iter().map(|(_, node)| *node).collect();
-                    let lost = nodes.iter().any(|node| view.standing(*node) == Standing::Gone);
-                    self.groups.own.insert(id, nodes);
-                    if lost {
-                        self.remove_group(ctx, id);
-                    }
-                }
-                Effect::Failed(why) => {
-                    ctx.shared.note(|| format!("{id} failed: {why}"));
-                    ctx.oracle.counts[Fact::GroupsFailed] += 1;
-                    self.groups.reserving.remove(&id);
-                }
+            }
+            Effect::Record(record) => self.record_group(ctx, record),
+            Effect::Unrecord(id) => {
+                let writes = vec![Write::Delete(Key::Group(id))];
+                let request = Request::Commit { guards: Vec::new(), writes };
+                self.ask_of_group(ctx, Question::Unrecord(id), request);
+            }
+            Effect::Commit(to, id) => {
+                self.send(ctx, view, to, Message::Commit(id), Room::Answer);
+            }
+            Effect::Abort(to, id) => {
+                ctx.oracle.counts[Fact::GroupsFailed] +=
+                    u64::from(self.groups.coordinator.get(id).is_some());
+                self.send(ctx, view, to, Message::Abort(id), Room::Answer);
+            }
+            Effect::Waits(id, why) => ctx.shared.note(|| format!("{id} waits: {why}")),
+            Effect::Reserved(record) => {
+                let strategy = self.groups.wanted[&record.id];
+                ctx.oracle.group_reserved(&record, strategy);
+            }
+            Effect::Ended(id, why) => {
+                ctx.shared.note(|| format!("{id} ended: {why}"));
+                self.groups.wanted.remove(&id);
             }
         }
     }
 
     /// The record is written at most by one try, since each says that there is
     /// none; and never once a node of the group, or its owner, has gone.
-    fn record_group(&mut self, ctx: &mut Ctx<'_>, id: GroupId) {
-        let Some(group) = self.groups.reserving.get(&id) else { return };
-        let record = group.record.clone();
+    fn record_group(&mut self, ctx: &mut Ctx<'_>, record: Arc<GroupRecord>) {
+        let id = record.id;
         let nodes: BTreeSet<NodeId> = record.bundles.iter().map(|(_, node)| *node).collect();
         let mut guards = vec![Guard::Absent(Key::Group(id))];
         guards.push(Guard::Present(Key::Node(self.id)));
         guards.extend(nodes.into_iter().map(|node| Guard::Present(Key::Node(node))));
-        let writes = vec![Write::Put(Key::Group(id), Value::Group(record.into()), self.lease)];
+        let writes = vec![Write::Put(Key::Group(id), Value::Group(record), self.lease)];
         self.ask_of_group(ctx, Question::Record(id), Request::Commit { guards, writes });
-    }
-
-    fn remove_group(&mut self, ctx: &mut Ctx<'_>, id: GroupId) {
-        ctx.oracle.group_ends(id);
-        let writes = vec![Write::Delete(Key::Group(id))];
-        let request = Request::Commit { guards: Vec::new(), writes };
-        self.ask_of_group(ctx, Question::Remove(id), request);
     }
 
     fn ask_of_group(&mut self, ctx: &mut Ctx<'_>, question: Question, request: Request) {
@@ -208,38 +194,24 @@ impl Member {
         answer: Answer,
     ) {
         let Some(question) = self.groups.asked.remove(&ticket) else { return };
-        match (question, answer) {
-            (Question::Record(id), Answer::Committed(_)) => {
-                self.group(ctx, view, id, Event::Recorded);
-            }
+        let event = match (question, answer) {
+            (Question::Record(id), Answer::Committed(_)) => Event::Recorded(id),
             (Question::Record(id), Answer::Refused { entries, .. }) => {
-                let there = entries.iter().any(|entry| entry.key == Key::Group(id));
-                let event = if there {
-                    Event::Recorded
+                if entries.iter().any(|entry| entry.key == Key::Group(id)) {
+                    Event::Recorded(id)
                 } else {
-                    Event::NotRecorded("a node of it has gone".into())
-                };
-                self.group(ctx, view, id, event);
-            }
-            (Question::Compare(id), Answer::Entries { entries, .. }) => {
-                self.compared(ctx, view, id, entries.is_empty());
-            }
-            (Question::Remove(id), Answer::Committed(_)) => {
-                for node in self.groups.own.remove(&id).unwrap_or_default() {
-                    self.send(ctx, view, node, Message::Abort(id), Room::Answer);
+                    Event::NotRecorded(id, "a node of it has gone".into())
                 }
             }
-            (Question::Compare(_), _) => {}
-            (Question::Record(id) | Question::Remove(id), _) => {
-                let again = matches!(question, Question::Remove(_));
-                let retry = Input::GroupAgain(self.id, id, again);
-                ctx.out.push(Out::Later(limits::CONTROL_RETRY, retry));
+            (Question::Record(id), _) => Event::MaybeRecorded(id),
+            (Question::Unrecord(id), Answer::Committed(_)) => Event::Unrecorded(id),
+            (Question::Compare(id), Answer::Entries { entries, .. }) => {
+                return self.compared(ctx, view, id, entries.is_empty());
             }
-        }
-    }
-
-    pub(super) fn group_again(&mut self, ctx: &mut Ctx<'_>, id: GroupId, remove: bool) {
-        if remove { self.remove_group(ctx, id) } else { self.record_group(ctx, id) }
+            // They are asked again.
+            (Question::Unrecord(_) | Question::Compare(_), _) => return,
+        };
+        self.group(ctx, view, event);
     }
 
     /// What another node says of a group.
@@ -250,8 +222,9 @@ impl Member {
         from: NodeId,
         message: Message,
     ) {
+        ctx.shared.note(|| format!("{} hears from {from}: {message:?}", self.id));
         match message {
-            Message::Prepare(id, bundle, resources) => {
+            Message::Prepare(id, attempt, bundle, resources) => {
                 let asked = resources.clone();
                 let kept = self.groups.bundles.prepare(
                     ctx.now,
@@ -265,25 +238,20 @@ impl Member {
                     ctx.oracle.took(self.id, holder, &asked, self.ledger.total());
                     ctx.shared.free.insert(self.id, self.ledger.free().clone());
                 }
-                let message = Message::Prepared(id, bundle, kept);
+                let message = Message::Prepared(id, attempt, bundle, kept);
                 self.send(ctx, view, from, message, Room::Answer);
             }
-            Message::Prepared(id, bundle, Ok(())) => {
-                self.group(ctx, view, id, Event::Prepared(bundle));
+            Message::Prepared(id, attempt, bundle, Ok(())) => {
+                self.group(ctx, view, Event::Prepared(id, attempt, bundle));
             }
-            Message::Prepared(id, bundle, Err(why)) => {
-                self.group(ctx, view, id, Event::Refused(bundle, why));
+            Message::Prepared(id, attempt, bundle, Err(why)) => {
+                self.group(ctx, view, Event::Refused(id, attempt, bundle, why));
             }
-            Message::Commit(id) => self.commit(id),
+            Message::Commit(id) => self.groups.bundles.commit(id),
             Message::Abort(id) => self.let_go(ctx, view, id),
             Message::Doubt(id) => self.take_doubt(ctx, view, from, id),
             _ => {}
         }
-    }
-
-    fn commit(&mut self, id: GroupId) {
-        self.groups.bundles.commit(id);
-        self.groups.committed.insert(id);
     }
 
     /// The bundles of a group are no more, and what was in them ends.
@@ -300,7 +268,6 @@ impl Member {
             self.stop(ctx, view, actor, Some(Cause::Released));
         }
         self.groups.bundles.remove(&mut self.ledger, id);
-        self.groups.committed.remove(&id);
         ctx.oracle.bundles_left(self.id, id);
         ctx.shared.free.insert(self.id, self.ledger.free().clone());
     }
@@ -326,22 +293,15 @@ impl Member {
     }
 
     pub(super) fn groups_tick(&mut self, ctx: &mut Ctx<'_>, view: &View) {
-        let due = self
-            .groups
-            .reserving
-            .iter()
-            .filter(|(_, group)| group.machine.wake_at().is_some_and(|at| at <= ctx.now));
-        let due: Vec<GroupId> = due.map(|(id, _)| *id).collect();
-        for id in due {
-            self.group(ctx, view, id, Event::Tick);
+        if self.groups.coordinator.wake_at().is_some_and(|at| at <= ctx.now) {
+            self.group(ctx, view, Event::Tick);
         }
         if self.groups.compare_at <= ctx.now {
-            self.groups.compare_at = ctx.now + COMPARED;
+            self.groups.compare_at = ctx.now + limits::GROUP_COMPARE_TIME;
             for doubt in self.groups.bundles.doubts(ctx.now) {
                 self.in_doubt(ctx, view, doubt.0);
             }
-            let committed: Vec<GroupId> = self.groups.committed.iter().copied().collect();
-            for id in committed {
+            for id in self.groups.bundles.committed() {
                 self.compare(ctx, id);
             }
         }
@@ -359,11 +319,12 @@ impl Member {
 
     /// A node asks what became of a group of this node.
     fn take_doubt(&mut self, ctx: &mut Ctx<'_>, view: &View, from: NodeId, id: GroupId) {
-        if self.groups.own.contains_key(&id) {
-            self.send(ctx, view, from, Message::Commit(id), Room::Answer);
-        } else if !self.groups.reserving.contains_key(&id) {
-            self.send(ctx, view, from, Message::Abort(id), Room::Answer);
-        }
+        let message = match self.groups.coordinator.fate(id, from) {
+            Fate::There => Message::Commit(id),
+            Fate::Gone => Message::Abort(id),
+            Fate::Open => return,
+        };
+        self.send(ctx, view, from, message, Room::Answer);
     }
 
     fn compare(&mut self, ctx: &mut Ctx<'_>, id: GroupId) {
@@ -371,37 +332,24 @@ impl Member {
     }
 
     fn compared(&mut self, ctx: &mut Ctx<'_>, view: &View, id: GroupId, gone: bool) {
-        if gone && self.groups.committed.contains(&id) {
+        if gone {
             self.let_go(ctx, view, id);
         }
     }
 
-    /// A session is lost, and with it what was under way: a bundle that was
-    /// asked for there counts as refused.
+    /// A session is lost, and with it what was under way.
     pub(super) fn groups_lost(&mut self, ctx: &mut Ctx<'_>, view: &View, peer: NodeId) {
-        let mut refused = Vec::new();
-        for (id, group) in &self.groups.reserving {
-            let there = group.record.bundles.iter().zip(0..).filter(|((_, node), _)| *node == peer);
-            refused.extend(there.map(|(_, bundle)| (*id, bundle)));
-        }
-        for (id, bundle) in refused {
-            let event = Event::Refused(bundle, format!("{peer} was not reached"));
-            self.group(ctx, view, id, event);
-        }
+        self.group(ctx, view, Event::Lost(peer));
     }
 
+    /// A node has gone: its groups, and those that it kept bundles of.
     pub(super) fn groups_of_gone(&mut self, ctx: &mut Ctx<'_>, view: &View, node: NodeId) {
-        let reserving: Vec<GroupId> = self.groups.reserving.keys().copied().collect();
-        for id in reserving {
-            self.group(ctx, view, id, Event::NodeGone(node));
-        }
-        let own = self.groups.own.iter().filter(|(_, nodes)| nodes.contains(&node));
-        let own: Vec<GroupId> = own.map(|(id, _)| *id).collect();
-        for id in own {
-            self.remove_group(ctx, id);
-        }
+        self.group(ctx, view, Event::NodeGone(node));
         for doubt in self.groups.bundles.node_gone(node) {
             self.in_doubt(ctx, view, doubt.0);
         }
+        let groups = self.groups.bundles.list().map(|((id, _), _)| id);
+        let of_node: BTreeSet<GroupId> = groups.filter(|id| id.node == node).collect();
+        of_node.into_iter().for_each(|id| self.let_go(ctx, view, id));
     }
 }

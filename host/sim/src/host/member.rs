@@ -170,9 +170,6 @@ impl Member {
             Input::Answered(Asker::Groups(id), ticket, answer) if id == self.id => {
                 self.group_answered(ctx, view, ticket, answer);
             }
-            Input::GroupAgain(id, group, remove) if id == self.id => {
-                self.group_again(ctx, group, remove);
-            }
             Input::Connected(id, link, peer) => {
                 if id == self.id && view.standing(peer) != Standing::Gone {
                     self.links.insert(link, peer);

@@ -47,7 +47,7 @@ impl Member {
     /// Ends the groups of this node, and the actors on it that take much room:
     /// an actor may wait for room for ever, and calls to it as long.
     pub(super) fn wind_down(&mut self, ctx: &mut Ctx<'_>, view: &View) {
-        self.remove_groups(ctx);
+        self.remove_groups(ctx, view);
         let large: Vec<ActorId> =
             self.actors.iter().filter(|(_, actor)| actor.is_large).map(|(id, _)| *id).collect();
         for actor in large {

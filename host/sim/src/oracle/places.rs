@@ -22,8 +22,8 @@ pub(super) struct Places {
     taken: BTreeMap<(NodeId, Holder), Resources>,
     /// Actors in bundles.
     inside: BTreeMap<(BundleAt, ActorId), Resources>,
-    /// Groups that are there.
-    reserved: BTreeSet<GroupId>,
+    /// Groups that are there, and their nodes.
+    reserved: BTreeMap<GroupId, BTreeSet<NodeId>>,
 }
 
 impl Oracle {
@@ -100,8 +100,8 @@ impl Oracle {
             return;
         }
         self.counts[Fact::GroupsReserved] += 1;
-        self.places.reserved.insert(record.id);
         let nodes: BTreeSet<NodeId> = record.bundles.iter().map(|(_, node)| *node).collect();
+        self.places.reserved.insert(record.id, nodes.clone());
         let kept = match strategy {
             GroupStrategy::StrictPack => nodes.len() == 1,
             GroupStrategy::StrictSpread => nodes.len() == record.bundles.len(),
@@ -120,12 +120,14 @@ impl Oracle {
 
     /// The record of a group is gone, or going.
     pub(crate) fn group_ends(&mut self, group: GroupId) {
-        self.counts[Fact::GroupsRemoved] += u64::from(self.places.reserved.remove(&group));
+        self.counts[Fact::GroupsRemoved] +=
+            u64::from(self.places.reserved.remove(&group).is_some());
     }
 
     /// A node let go of its bundles of a group.
     pub(crate) fn bundles_left(&mut self, node: NodeId, group: GroupId) {
-        if self.places.reserved.contains(&group) {
+        // One that was asked in vain, before other nodes were, may hear late.
+        if self.places.reserved.get(&group).is_some_and(|nodes| nodes.contains(&node)) {
             self.broken(Promise::Groups, format!("{node} let go of {group}, which is there"));
         }
         let first = (node, Holder::Bundle(group, 0));
