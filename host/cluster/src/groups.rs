@@ -72,6 +72,10 @@ pub(crate) enum Question {
 }
 
 impl Groups {
+    pub(crate) fn coordinator(&self) -> &Coordinator {
+        &self.coordinator
+    }
+
     pub(crate) fn wake_at(&self) -> Option<Duration> {
         [self.coordinator.wake_at(), self.compare_at].into_iter().flatten().min()
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use host_core::control::{NodeRecord, Request as Question};
-use host_core::placement::group::GroupStrategy;
+use host_core::placement::group::{Coordinator, GroupStrategy};
 use host_core::placement::{Request, against_each};
 use host_core::resources::Resources;
 use host_core::waits::Waiter;
@@ -275,6 +275,11 @@ impl Member {
     /// Ends a group of a job, if it is there.
     pub fn remove_group(&self, group: GroupId, job: JobId) {
         self.0.bring(Event::RemoveGroup(group, job));
+    }
+
+    /// Looks at the groups that were created on this node.
+    pub fn groups<T>(&self, look: impl FnOnce(&Coordinator) -> T) -> T {
+        self.0.look(|machines| look(machines.groups.coordinator()))
     }
 
     /// The actor with a name, on whichever node.

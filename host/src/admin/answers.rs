@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use host_core::placement::group::GroupView;
 use host_core::resources::{Amount, Resources};
 use host_core::spec::Tries;
 use host_core::{ActorId, JobId};
@@ -101,6 +102,11 @@ impl Inner {
                 let gpus = self.node.gpus().into_iter().enumerate();
                 answer.gpus = gpus.map(|(index, gpu)| self.gpu(index, gpu)).collect();
             }
+            proto::Kind::Groups => {
+                let page = self.node.groups_after(after.map(wire::group_id_from), limit, group);
+                answer.groups = page.items;
+                answer.more = page.more;
+            }
             proto::Kind::Unknown => {
                 return Err(Status::invalid_argument("this host knows no list of this kind"));
             }
@@ -130,6 +136,7 @@ impl Inner {
             answer.packages.extend(part.packages);
             answer.jobs.extend(part.jobs);
             answer.gpus.extend(part.gpus);
+            answer.groups.extend(part.groups);
             answer.more |= part.more;
             if let (Some(all), Some(part)) = (&mut answer.object_totals, part.object_totals) {
                 wire::add_object_totals(all, &part);
@@ -141,6 +148,7 @@ impl Inner {
         answer.objects.sort_by_key(|object| std::cmp::Reverse(object.bytes));
         answer.objects.truncate(limit);
         answer.more |= first_of(&mut answer.jobs, limit, |job| job.id);
+        answer.more |= first_of(&mut answer.groups, limit, |group| group.id);
         answer.packages.sort_unstable_by(|a, b| (&a.id, a.node).cmp(&(&b.id, b.node)));
         answer.gpus.sort_unstable_by_key(|gpu| (gpu.node, gpu.index));
         answer.unanswered = unanswered;
@@ -309,4 +317,27 @@ fn resources(total: &Resources, free: &Resources) -> Vec<proto::Resource> {
 
 fn milliseconds(time: Duration) -> u64 {
     time.as_millis() as u64
+}
+
+/// A placement group in a list.
+fn group(view: &GroupView<'_>) -> proto::Group {
+    let state = match (&view.nodes, view.waits) {
+        (Some(_), _) => proto::GroupState::Ready,
+        (None, "") => proto::GroupState::Reserving,
+        (None, _) => proto::GroupState::Waiting,
+    };
+    let node = |at: usize| view.nodes.as_ref().and_then(|nodes| nodes.get(at)).map_or(0, |n| n.0);
+    let bundles = view.wish.bundles.iter().enumerate();
+    let bundle = |(at, resources): (usize, &Resources)| proto::Bundle {
+        resources: resources.to_string(),
+        node: node(at),
+    };
+    proto::Group {
+        id: Some(wire::group_id_to(view.wish.id)),
+        job: Some(wire::job_id_to(view.wish.job)),
+        strategy: view.wish.strategy.to_string(),
+        state: state.into(),
+        why: view.waits.to_owned(),
+        bundles: bundles.map(bundle).collect(),
+    }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use host_cluster::Drain;
 use host_core::package::{ClassInfo, MethodInfo, PackageInfo, Param};
 use host_core::spec::{Concurrency, Options};
-use host_core::{ActorId, Cause, Error, JobId, Level, NodeId, ObjectId, PackageId};
+use host_core::{ActorId, Cause, Error, GroupId, JobId, Level, NodeId, ObjectId, PackageId};
 use host_identity::{Enrolment, Kind, Role, Token, Uses};
 use host_proto::admin as proto;
 use host_proto::admin::call_answer::Outcome;
@@ -32,6 +32,16 @@ pub fn actor_id_from(id: proto::Id) -> ActorId {
 /// The id of a job, as it is sent.
 pub fn job_id_to(id: JobId) -> proto::Id {
     proto::Id { node: id.node.0, seq: id.seq }
+}
+
+/// The id of a placement group, as it is sent.
+pub fn group_id_to(id: GroupId) -> proto::Id {
+    proto::Id { node: id.node.0, seq: id.seq }
+}
+
+/// The id of a placement group.
+pub fn group_id_from(id: proto::Id) -> GroupId {
+    GroupId { node: NodeId(id.node), seq: id.seq }
 }
 
 /// The id of a job.

@@ -1,6 +1,7 @@
-//! `host list`: nodes, actors, objects, packages, jobs, GPUs.
+//! `host list`: nodes, actors, objects, packages, jobs, GPUs, placement groups.
 
 mod gpus;
+mod groups;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +57,8 @@ enum Kind {
     Jobs,
     /// GPUs, and the actors that have reserved them.
     Gpus,
+    /// Placement groups, and why those that wait do.
+    Groups,
 }
 
 /// What was found.
@@ -75,6 +78,7 @@ impl List {
             Kind::Packages => self.list(client, console, proto::Kind::Packages).await,
             Kind::Jobs => self.list(client, console, proto::Kind::Jobs).await,
             Kind::Gpus => self.list(client, console, proto::Kind::Gpus).await,
+            Kind::Groups => self.list(client, console, proto::Kind::Groups).await,
         })
     }
 
@@ -120,6 +124,7 @@ impl List {
             found.answer.packages.extend(page.packages);
             found.answer.jobs.extend(page.jobs);
             found.answer.gpus.extend(page.gpus);
+            found.answer.groups.extend(page.groups);
             found.answer.object_totals = page.object_totals;
             found.answer.unanswered = page.unanswered;
             found.answer.more = more;
@@ -132,13 +137,16 @@ impl List {
 }
 
 fn items(page: &proto::ListAnswer) -> usize {
-    page.actors.len() + page.objects.len() + page.packages.len() + page.jobs.len() + page.gpus.len()
+    let counted = page.actors.len() + page.objects.len() + page.packages.len();
+    counted + page.jobs.len() + page.gpus.len() + page.groups.len()
 }
 
 fn last_of(page: &proto::ListAnswer) -> Option<proto::Id> {
     let actor = page.actors.last().and_then(|actor| actor.id);
     let object = page.objects.last().and_then(|object| object.id);
-    actor.or(object).or_else(|| page.jobs.last().and_then(|job| job.id))
+    let job = page.jobs.last().and_then(|job| job.id);
+    let group = page.groups.last().and_then(|group| group.id);
+    actor.or(object).or(job).or(group)
 }
 
 async fn nodes(mut client: Client, console: &Console) -> Result<(), Failure> {
@@ -158,6 +166,9 @@ fn for_people(list: &proto::ListAnswer, kind: proto::Kind) -> String {
     if kind == proto::Kind::Gpus {
         return gpus::for_people(&list.gpus);
     }
+    if kind == proto::Kind::Groups {
+        return groups::for_people(&list.groups);
+    }
     let mut rows = table();
     match kind {
         proto::Kind::Actors => rows.set_header([
@@ -166,7 +177,7 @@ fn for_people(list: &proto::ListAnswer, kind: proto::Kind) -> String {
         proto::Kind::Objects => rows.set_header(["OBJECT", "NODE", "SIZE"]),
         proto::Kind::Packages => rows.set_header(["PACKAGE", "NODE", "CLASSES", "DRIVER", "SDK"]),
         proto::Kind::Jobs => rows.set_header(["JOB", "NODE", "OWNER", "WHAT", "ACTORS", "AGE"]),
-        proto::Kind::Gpus | proto::Kind::Unknown => &mut rows,
+        proto::Kind::Gpus | proto::Kind::Groups | proto::Kind::Unknown => &mut rows,
     };
     for actor in &list.actors {
         let why = match actor.why.is_empty() {
@@ -275,6 +286,7 @@ fn for_programs(list: &proto::ListAnswer) -> String {
     lines(
         all.chain(list.jobs.iter().map(job))
             .chain(list.gpus.iter().map(gpus::for_programs))
+            .chain(list.groups.iter().map(groups::for_programs))
             .chain(rest)
             .chain(list.unanswered.iter().map(unanswered)),
     )

@@ -259,6 +259,14 @@ impl Inner {
         Some(Inside { group: place.group, bundle: place.bundle.unwrap_or_default(), job })
     }
 
+    /// Looks at the groups that were created on this node.
+    pub(super) fn look_at_groups<T>(&self, look: impl FnOnce(&Coordinator) -> T) -> T {
+        match self.cluster.get() {
+            Some(member) => member.groups(look),
+            None => look(&self.groups.own.lock().coordinator),
+        }
+    }
+
     /// This node, as the rules of placement see it.
     pub(super) fn view_of_all(&self) -> NodeView {
         let all = self.reservations.lock();

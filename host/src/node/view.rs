@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host_core::id::Label;
-use host_core::placement::group::Holder;
+use host_core::placement::group::{GroupView, Holder};
 use host_core::resources::{Amount, Resources};
 use host_core::waits::Waiter;
 use host_core::{ActorId, GroupId, JobId, NodeId, ObjectId, PackageId, limits};
@@ -154,6 +154,20 @@ impl Node {
             }
         }
         gpus
+    }
+
+    /// Placement groups that were created on this node, in the order of their
+    /// ids: of the first `limit` behind `after` what `see` makes of them.
+    pub fn groups_after<T>(
+        &self,
+        after: Option<GroupId>,
+        limit: usize,
+        see: impl Fn(&GroupView<'_>) -> T,
+    ) -> Page<T> {
+        self.0.look_at_groups(|groups| {
+            let (page, more) = groups.page(after, limit);
+            Page { items: page.iter().map(see).collect(), more }
+        })
     }
 
     /// A package that is loaded.

@@ -16,7 +16,7 @@ impl Member {
         Member
     }
 
-    fn node(&self) -> String {
+    fn place(&self) -> String {
         context::current().node_name
     }
 
@@ -42,7 +42,7 @@ pub(crate) fn group() -> Result<()> {
     let members: Vec<_> = (0..3).map(join).collect::<Result<_>>()?;
     let mut held = Vec::new();
     for member in &members {
-        println!("{}", get(member.node().remote()?)?);
+        println!("{}", get(member.place().remote()?)?);
         held.push(member.hold().remote()?);
     }
     println!("held");
@@ -51,7 +51,7 @@ pub(crate) fn group() -> Result<()> {
         // For some seconds its node is only not reached.
         while let Err(Error::Unavailable(_)) = over {
             std::thread::sleep(Duration::from_millis(100));
-            over = get(member.node().remote()?).map(drop);
+            over = get(member.place().remote()?).map(drop);
         }
         match over {
             Err(Error::Died(death)) => println!("{:?}", death.cause),

@@ -98,6 +98,12 @@ pub(crate) fn group_ends_with_a_host_and_leaves_nothing_reserved() {
     until("its actors are there", RUN_MAX, || {
         if said().ends_with("held\n") { Ok(()) } else { Err(said()) }
     });
+    let listed = cluster.output(1, &["list", "groups", "--format", "json"], RUN_MAX);
+    let listed: serde_json::Value = serde_json::from_str(&listed).expect("it is one group");
+    assert_eq!((&listed["state"], &listed["strategy"]), (&"ready".into(), &"strict-spread".into()));
+    let nodes = listed["bundles"].as_array().unwrap().iter().map(|bundle| &bundle["node"]);
+    let nodes: std::collections::BTreeSet<_> = nodes.map(ToString::to_string).collect();
+    assert_eq!(nodes.len(), 3, "{listed}");
     cluster.kill(2);
     assert!(driver.wait(RUN_MAX).success(), "{}", said());
     let said = said();
@@ -111,6 +117,7 @@ pub(crate) fn group_ends_with_a_host_and_leaves_nothing_reserved() {
     }
     assert_eq!(lines[7], "again", "{said}");
     assert!(lines[8].contains("2 of 3 bundles find a node of their own"), "{said}");
+    assert_eq!(cluster.output(1, &["list", "groups", "--format", "json"], RUN_MAX), "");
 }
 
 pub(crate) fn drained_host_hands_its_actors_over_under_load(store: Store) {

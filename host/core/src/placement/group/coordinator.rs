@@ -5,6 +5,7 @@ mod reserving;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -241,6 +242,16 @@ impl Coordinator {
     /// Every group, in the order of creation.
     pub fn list(&self) -> impl Iterator<Item = GroupView<'_>> {
         self.groups.values().map(view)
+    }
+
+    /// Groups in the order of creation: the first `limit` of those behind
+    /// `after`, and whether more follow.
+    pub fn page(&self, after: Option<GroupId>, limit: usize) -> (Vec<GroupView<'_>>, bool) {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut behind = self.groups.range((from, Bound::Unbounded)).map(|(_, group)| view(group));
+        let page: Vec<GroupView<'_>> = behind.by_ref().take(limit).collect();
+        let more = behind.next().is_some();
+        (page, more)
     }
 
     /// How many groups there are.
