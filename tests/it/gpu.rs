@@ -34,6 +34,15 @@ fn an_actor_computes_on_its_gpu_and_keeps_its_state() {
 }
 
 #[test]
+fn a_poll_that_waits_ends_when_the_work_does() {
+    check_gpu(1, async |world| {
+        let card = world.actor("cards", "Card", ()).await;
+        let (waited, rest): (u64, u64) = card.ask("polls", ()).await.unwrap();
+        assert!(rest < waited / 2, "{waited} µs, and {rest} µs afterwards");
+    });
+}
+
+#[test]
 fn the_example_runs() {
     check_gpu(1, async |world| {
         let package = world.try_load(tests::guests::example("gpu")).await.unwrap();

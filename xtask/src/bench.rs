@@ -7,7 +7,7 @@ use host_toolchain::TARGET;
 use crate::{guests, project, setup};
 
 /// The actors that the bench calls, and the example whose start it times.
-const GUESTS: [&str; 3] = ["bench-guest", "bench-guest-async", "counter"];
+const GUESTS: [&str; 4] = ["bench-guest", "bench-guest-async", "bench-guest-gpu", "counter"];
 
 /// What to measure.
 #[derive(Args)]
@@ -25,6 +25,10 @@ pub(crate) struct Options {
     /// Only shapes whose names contain this.
     #[arg(long)]
     only: Option<String>,
+    /// Measure the machine's own GPU, not the software driver that set-up
+    /// obtains.
+    #[arg(long)]
+    real_gpu: bool,
 }
 
 /// Builds everything optimised and runs the bench.
@@ -46,6 +50,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     if let Some(only) = &options.only {
         bench.args(["--only", only]);
+    }
+    if !options.real_gpu {
+        bench.envs(setup::vulkan()?.environment()?);
     }
     project::run("measuring", &mut bench)
 }

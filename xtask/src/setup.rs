@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use host_toolchain::{FOLDER, Source, Toolchain};
+use host_toolchain::{FOLDER, Source, Toolchain, Vulkan};
 
 use crate::project;
 
@@ -34,7 +34,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     };
     obtain(source)?;
     etcd()?;
-    vulkan()?;
+    drop(vulkan()?);
     models()
 }
 
@@ -46,10 +46,10 @@ pub(crate) fn etcd() -> Result<()> {
 }
 
 /// The Vulkan driver that tests of the GPU run on, obtained if need be.
-pub(crate) fn vulkan() -> Result<()> {
+pub(crate) fn vulkan() -> Result<Vulkan> {
     let vulkan = host_toolchain::install_vulkan(&project::root().join(FOLDER))?;
     eprintln!("tests of the GPU run on {}", vulkan.folder().display());
-    Ok(())
+    Ok(vulkan)
 }
 
 /// The models that examples and their tests run, obtained if need be.

@@ -8,7 +8,7 @@ use crate::{guests, project, setup};
 /// documentation too.
 pub(crate) fn run() -> Result<()> {
     setup::etcd()?;
-    setup::vulkan()?;
+    drop(setup::vulkan()?);
     setup::models()?;
     guests::build_for_tests(&setup::toolchain()?)?;
     // Test guests run in a host; built as programs of this machine they would

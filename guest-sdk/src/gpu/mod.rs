@@ -175,8 +175,6 @@ impl Gpu {
 
     /// Waits until everything that was run is done.
     pub fn wait(&self) {
-        self.queue.on_submitted_work_done(|| ());
-        // With a callback to call, a poll waits for it.
         let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
     }
 

@@ -87,11 +87,16 @@ impl Inner {
             // Gone before the answer: whoever is told no may try again under
             // the same name.
             self.names.lock().release(id);
-            self.actors.lock().remove(&id);
-            actor.end(Cause::Killed);
+            self.unmake(&actor);
             return Err(error);
         }
         Ok(handle)
+    }
+
+    /// An actor that is not to be, before anybody knows of it.
+    fn unmake(&self, actor: &Arc<Actor>) {
+        self.actors.lock().remove(&actor.label.id);
+        actor.end(Cause::Killed);
     }
 
     /// Makes an actor that the cluster has placed here, and wakes it.
@@ -126,7 +131,10 @@ impl Inner {
         }
         let actor = self.make(&birth, &package, life.actor, args, life.restarts);
         if life.wait {
-            self.reserve(&actor).map_err(Refused::Failed)?;
+            if let Err(error) = self.reserve(&actor) {
+                self.unmake(&actor);
+                return Err(Refused::Failed(error));
+            }
         } else {
             actor.grant();
         }

@@ -7,6 +7,7 @@
 mod bare;
 mod child;
 mod cluster;
+mod gpu;
 mod guest;
 mod idle;
 mod process;
@@ -16,6 +17,7 @@ mod shapes;
 mod yardstick;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Parser;
 
@@ -77,6 +79,11 @@ fn main() -> anyhow::Result<()> {
         process::measure(&mut report, host, &guests, rounds)?;
         let runtime = host::node::runtime()?;
         runtime.block_on(cluster::measure(&mut report, host, &guests, args.quick))?;
+    }
+    if let Some(host) = &args.host {
+        let runtime = host::node::runtime()?;
+        runtime.block_on(gpu::measure(&mut report, host, &guests, rounds))?;
+        runtime.shutdown_timeout(Duration::from_secs(10));
     }
     ray::measure(&mut report, args.quick)?;
     report.print(args.json);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use wgpu::custom::{
@@ -35,6 +35,8 @@ pub(super) struct Shared {
     raw: wit::GpuDevice,
     /// Callbacks that the next poll calls, in order.
     later: Mutex<Vec<Callback>>,
+    /// Whether something was submitted since all of it was known to be done.
+    submitted: AtomicBool,
     /// Error scopes that the program has open.
     scopes: AtomicU32,
     /// Who is told of errors outside of those.
@@ -55,6 +57,7 @@ impl Shared {
         Shared {
             raw,
             later: Mutex::default(),
+            submitted: AtomicBool::new(false),
             scopes: AtomicU32::new(0),
             handler: Mutex::default(),
         }
@@ -68,6 +71,18 @@ impl Shared {
     /// A handle of its queue.
     pub(super) fn queue(&self) -> wit::GpuQueue {
         self.raw.queue()
+    }
+
+    /// Something was submitted.
+    pub(super) fn submitted(&self) {
+        self.submitted.store(true, Relaxed);
+    }
+
+    /// Waits until everything that was submitted is done.
+    pub(super) fn wait(&self) {
+        if self.submitted.swap(false, Relaxed) {
+            self.queue().on_submitted_work_done();
+        }
     }
 
     fn run_callbacks(&self) {
@@ -307,7 +322,10 @@ impl DeviceInterface for Device {
 
     unsafe fn stop_graphics_debugger_capture(&self) {}
 
-    fn poll(&self, _: wgpu::wgt::PollType<u64>) -> Result<wgpu::PollStatus, wgpu::PollError> {
+    fn poll(&self, kind: wgpu::wgt::PollType<u64>) -> Result<wgpu::PollStatus, wgpu::PollError> {
+        if kind.is_wait() {
+            self.0.wait();
+        }
         self.0.run_callbacks();
         self.0.tell_errors();
         Ok(wgpu::PollStatus::QueueEmpty)

@@ -70,6 +70,7 @@ impl QueueInterface for Queue {
             .map(|commands| &commands.as_custom::<CommandBuffer>().expect(OURS).0)
             .collect();
         self.queue.submit(&raw);
+        self.shared.submitted();
         // A poll waits for all there is, whichever it is asked for.
         0
     }
@@ -80,11 +81,12 @@ impl QueueInterface for Queue {
     }
 
     fn on_submitted_work_done(&self, told: BoxSubmittedWorkDoneCallback) {
-        // Waited for by the poll, on a handle of its own: this one may go.
-        let shared = self.shared.clone();
-        let queue = shared.queue();
+        // Waited for by the poll, whatever kind that is.
+        let shared = Arc::downgrade(&self.shared);
         self.shared.later(Box::new(move || {
-            queue.on_submitted_work_done();
+            if let Some(shared) = shared.upgrade() {
+                shared.wait();
+            }
             told();
         }));
     }

@@ -1,5 +1,8 @@
 //! Actors with a GPU, in processes of their own.
 
+use std::time::Instant;
+
+use greenroom::gpu::wgpu::PollType;
 use greenroom::gpu::{Array, Error as GpuError, Gpu, Kernel};
 use greenroom::prelude::*;
 
@@ -76,6 +79,23 @@ impl Card {
     }
 
     /// A shader that is wrong.
+    /// How long a poll waits for work, and how long that goes on afterwards,
+    /// in microseconds.
+    fn polls(&self) -> std::result::Result<(u64, u64), GpuError> {
+        let data = self.gpu.zeros::<u32>(64)?;
+        let long = self.gpu.kernel(LONG)?;
+        let micros = |begun: Instant| begun.elapsed().as_micros() as u64;
+        let poll = || self.gpu.device().poll(PollType::wait_indefinitely());
+        let begun = Instant::now();
+        long.run(&[&data], [100, 1, 1])?;
+        poll().expect("the device is there");
+        let waited = micros(begun);
+        let begun = Instant::now();
+        self.gpu.queue().on_submitted_work_done(|| ());
+        poll().expect("the device is there");
+        Ok((waited, micros(begun)))
+    }
+
     fn wrong_shader(&self) -> std::result::Result<(), GpuError> {
         self.gpu.kernel("fn main() { this is no wgsl }").map(drop)
     }
