@@ -215,6 +215,9 @@ impl Device {
 
     /// Waits for everything that was submitted.
     pub(crate) async fn idle(&self) -> Result<()> {
+        if self.in_flight.load(Relaxed) == 0 {
+            return usable(&self.lost);
+        }
         let (tell, told) = oneshot::channel();
         self.call(|_, queue| {
             queue.on_submitted_work_done(move || {

@@ -323,10 +323,11 @@ impl DeviceInterface for Device {
     unsafe fn stop_graphics_debugger_capture(&self) {}
 
     fn poll(&self, kind: wgpu::wgt::PollType<u64>) -> Result<wgpu::PollStatus, wgpu::PollError> {
+        self.0.run_callbacks();
+        // Behind them: who waited for a buffer has waited for most of it.
         if kind.is_wait() {
             self.0.wait();
         }
-        self.0.run_callbacks();
         self.0.tell_errors();
         Ok(wgpu::PollStatus::QueueEmpty)
     }
