@@ -95,6 +95,10 @@ impl Machines {
             let why = format!("{most} placement groups were created on this node");
             return drop(answer.send(Err(Error::Unavailable(why))));
         }
+        if self.view().get(job.node).is_none() {
+            let why = format!("{}, where its job began, is lost", job.node);
+            return drop(answer.send(Err(Error::Invalid(why))));
+        }
         let id = GroupId { node: self.shared.id, seq: self.shared.local.next_actor() };
         self.groups.creating.insert(id, answer);
         self.group(GroupEvent::Create(Wish { id, job, bundles, strategy }));

@@ -4,7 +4,7 @@ mod reserving;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,12 +31,19 @@ pub struct Coordinator {
     waiting: BTreeSet<GroupId>,
     /// The waiting one to look at next: a look has an end however many wait.
     next: Option<GroupId>,
+    /// The jobs that ended last: an actor that is being ended with its job may
+    /// still ask for a group, which nothing would end.
+    ended_jobs: VecDeque<JobId>,
     /// Records that have to be deleted, and when to ask for that again.
     unrecorded: BTreeMap<GroupId, Duration>,
     /// When the groups that wait are looked at again, if any does.
     look_at: Option<Duration>,
     looked: Option<Duration>,
 }
+
+/// Ended jobs that are remembered: far more than end in the time that actors
+/// take to be interrupted.
+const ENDED_JOBS: usize = 1_024;
 
 /// What somebody wants reserved.
 #[derive(Clone, PartialEq, Debug)]
@@ -178,9 +185,7 @@ impl Coordinator {
             Event::Room => self.room(now, nodes, effects),
             Event::Create(wish) => self.create(now, wish, nodes, effects),
             Event::Remove(id, why) => self.end(now, id, why, effects),
-            Event::JobEnded(job) => self.end_all(now, effects, |group| {
-                (group.wish.job == job).then(|| Error::Invalid(format!("its job {job} ended")))
-            }),
+            Event::JobEnded(job) => self.job_ended(now, job, effects),
             Event::NodeGone(node) => self.node_gone(now, node, nodes, effects),
             Event::Lost(node) => self.lost(now, node, nodes, effects),
             Event::Prepared(id, attempt, bundle) => {
@@ -261,6 +266,9 @@ impl Coordinator {
 
     fn create(&mut self, now: Duration, wish: Wish, nodes: Nodes<'_>, effects: &mut Vec<Effect>) {
         let id = wish.id;
+        if self.ended_jobs.contains(&wish.job) {
+            return effects.push(Effect::Ended(id, job_is_over(wish.job)));
+        }
         if let Plan::Never(reasons) = plan(&wish.bundles, wish.strategy, &nodes()) {
             let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
             let (count, strategy) = (wish.bundles.len(), wish.strategy);
@@ -329,6 +337,14 @@ impl Coordinator {
         effects.push(Effect::Ended(id, why));
     }
 
+    fn job_ended(&mut self, now: Duration, job: JobId, effects: &mut Vec<Effect>) {
+        self.ended_jobs.push_back(job);
+        if self.ended_jobs.len() > ENDED_JOBS {
+            self.ended_jobs.pop_front();
+        }
+        self.end_all(now, effects, |group| (group.wish.job == job).then(|| job_is_over(job)));
+    }
+
     fn end_all(
         &mut self,
         now: Duration,
@@ -370,6 +386,10 @@ impl Coordinator {
             State::Waiting(_) | State::Reserved(_) => None,
         }
     }
+}
+
+fn job_is_over(job: JobId) -> Error {
+    Error::Invalid(format!("its job {job} ended"))
 }
 
 fn view(group: &Group) -> GroupView<'_> {

@@ -180,6 +180,11 @@ fn a_group_ends_with_its_job_its_nodes_and_when_it_is_removed() {
         assert_eq!(cluster.coordinator.count(), 0);
     }
     let mut cluster = Cluster::reserved();
+    let mut late = Cluster::new(&[(1, 4.0), (2, 4.0)]);
+    late.step(Event::JobEnded(JOB));
+    let effects = late.create(&[1.0], GroupStrategy::Pack);
+    assert!(matches!(effects[..], [Effect::Ended(ID, Error::Invalid(_))]), "{effects:?}");
+    assert_eq!(late.coordinator.count(), 0);
     let other = JobId { node: ME, seq: 8 };
     assert_eq!(cluster.step(Event::JobEnded(other)), []);
     assert_eq!(cluster.step(Event::NodeGone(NodeId(3))), []);
