@@ -21,8 +21,8 @@ use crate::options::MemorySize;
 /// #     fn ping(&self) -> bool { true }
 /// # }
 /// # fn main() -> Result<()> {
-/// // Two nodes, each with a CPU for a worker.
-/// let group = PlacementGroup::strict_spread([Bundle::cpus(1.0), Bundle::cpus(1.0)])?;
+/// // A CPU for each of two workers, on two nodes if there are two.
+/// let group = PlacementGroup::spread([Bundle::cpus(1.0), Bundle::cpus(1.0)])?;
 /// get(group.ready()?)?;
 /// let first = Worker::options().cpus(1.0).in_bundle(&group, 0).remote()?;
 /// let second = Worker::options().cpus(1.0).in_bundle(&group, 1).remote()?;
